@@ -1,0 +1,33 @@
+/* Avro in our own schema: write and read a record by its field table, within bounds.
+ *
+ * Used for what we write ourselves (entries, journal, images, outputs). Bytes that come back from
+ * Kafka or Redis are not trusted: every size, count, branch, symbol, time, decimal and UTF-8 is
+ * checked. Writers' other schemas are resolved in wire/. The form is canonical: one block per array
+ * or map, no block sizes; equal values give equal bytes. */
+#ifndef JOURNEYD_BASE_AVRO_H
+#define JOURNEYD_BASE_AVRO_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "journeyd/record.h"
+
+void jd_avro_write(const struct jd_record *record, const void *value, struct jd_buf *out);
+struct jd_str jd_avro_bytes(const struct jd_record *record, const void *value, struct jd_arena *arena);
+
+/* Reads exactly `bytes` into `value` (all of it). Strings are borrowed from `bytes`; lists are in the
+ * arena. False: `err` says at which field and byte, never a value. */
+JD_MUST_CHECK bool jd_avro_read(const struct jd_record *record, struct jd_str bytes, struct jd_arena *arena,
+                                void *value, struct jd_error *err);
+
+/* XXH64 of the canonical bytes; fields whose names are in `without` (NULL-terminated) count as absent. */
+uint64_t jd_avro_digest(const struct jd_record *record, const void *value, const char *const *without,
+                        struct jd_arena *arena);
+
+/* Text <-> decimal, time. Strict: RFC 3339 with offset, years 0001..9999, leap second refused. */
+JD_MUST_CHECK bool jd_decimal_parse(struct jd_str text, struct jd_decimal *out);
+struct jd_str jd_decimal_text(struct jd_decimal d, struct jd_arena *arena);
+int jd_decimal_cmp(struct jd_decimal a, struct jd_decimal b);
+JD_MUST_CHECK bool jd_time_parse(struct jd_str text, jd_time *out);
+struct jd_str jd_time_text(jd_time t, struct jd_arena *arena); /* 2026-03-04T10:00:00.000Z */
+
+#endif

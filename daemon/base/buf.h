@@ -1,0 +1,21 @@
+/* Bytes that grow at the end, in an arena. */
+#ifndef JOURNEYD_BASE_BUF_H
+#define JOURNEYD_BASE_BUF_H
+
+#include "base/arena.h"
+
+struct jd_buf {
+    struct jd_arena *arena; /* borrowed */
+    char *bytes;
+    size_t size, capacity;
+};
+
+void jd_buf_init(struct jd_buf *buf, struct jd_arena *arena);
+void jd_buf_bytes(struct jd_buf *buf, const void *bytes, size_t size);
+void jd_buf_str(struct jd_buf *buf, struct jd_str s);
+void jd_buf_text(struct jd_buf *buf, const char *text);
+void jd_buf_byte(struct jd_buf *buf, unsigned char byte);
+void jd_buf_printf(struct jd_buf *buf, const char *format, ...) JD_PRINTF(2, 3);
+struct jd_str jd_buf_done(const struct jd_buf *buf); /* what it holds; arena */
+
+#endif

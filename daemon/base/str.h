@@ -1,0 +1,13 @@
+/* Text with a length: compare, order, hash. */
+#ifndef JOURNEYD_BASE_STR_H
+#define JOURNEYD_BASE_STR_H
+
+#include "journeyd/types.h"
+
+struct jd_str jd_str_of(const char *text);        /* borrows; NULL is absent */
+bool jd_str_eq(struct jd_str a, struct jd_str b); /* absent equals only absent */
+int jd_str_cmp(struct jd_str a, struct jd_str b); /* as bytes, shorter first; absent before all */
+uint64_t jd_str_hash(struct jd_str s);            /* XXH3, fixed seed; for tables in memory only */
+bool jd_utf8_valid(struct jd_str s);              /* strict: no overlong, no surrogate, no NUL check */
+
+#endif

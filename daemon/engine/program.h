@@ -1,0 +1,147 @@
+/* A compiled policy: immutable plain data that policy/ builds and the engine reads.
+ *
+ * Everything lives in one arena owned by the policy; the engine never changes or frees any of it.
+ * Times of zones are compiled in, so that deciding needs no file and no clock. */
+#ifndef JOURNEYD_ENGINE_PROGRAM_H
+#define JOURNEYD_ENGINE_PROGRAM_H
+
+#include "journeyd/effect.h"
+
+/* A time zone: offsets[0] holds before at[0], offsets[i] from at[i-1] on. */
+struct jd_zone {
+    struct jd_str name; /* IANA */
+    const jd_time *at;
+    const int32_t *offsets; /* seconds east of UTC, count + 1 of them */
+    uint32_t count;
+};
+
+/* A window or a limit on time, as written and as meant. Exactly one unit is used. */
+enum jd_span_unit { JD_SPAN_MS = 1, JD_SPAN_DAYS_LOCAL, JD_SPAN_MONTHS };
+struct jd_span {
+    enum jd_span_unit unit;
+    int64_t amount;     /* ms, whole local dates ({days: n}), or civil months (a year is 12) */
+    struct jd_str text; /* as written */
+};
+
+/* A field that a selector, same: or different: names: a path into jd_event.
+ * JD_TOUCH_FIELDS in engine/fields.h is the closed list; attributes name their key. */
+struct jd_field_ref {
+    uint16_t field;          /* index in the touch field table */
+    struct jd_str attribute; /* attributes.<key>; else absent */
+    /* A declared group of similar values: set index + 1 of each value, or NULL. A value in no set
+     * stands for itself. */
+    const struct jd_group *group;
+};
+
+struct jd_group {
+    struct jd_str name;
+    const struct jd_str *values; /* sorted by bytes */
+    const uint16_t *sets;        /* parallel to values, from 1 */
+    uint32_t count;
+};
+
+enum jd_compare { JD_IN = 1, JD_NOT_IN, JD_LT, JD_LE, JD_GT, JD_GE, JD_EXISTS, JD_ABSENT };
+
+/* One condition of a selector. Operand of the field's kind. */
+struct jd_condition {
+    struct jd_field_ref ref;
+    enum jd_compare op;
+    uint64_t enum_set;          /* JD_IN, JD_NOT_IN over ENUM and BOOL: bit v = value v */
+    const struct jd_str *texts; /* JD_IN, JD_NOT_IN over STRING, sorted by bytes */
+    uint32_t text_count;
+    const struct jd_decimal *decimals; /* JD_IN, JD_NOT_IN over DECIMAL and INT */
+    uint32_t decimal_count;
+    struct jd_decimal decimal; /* comparisons over DECIMAL and INT */
+    jd_time time;              /* comparisons over TIME */
+};
+
+/* All conditions hold. No condition: everything of the class matches. A selector that does not name
+ * `type` means class touch; `classes` has bit c for each class that it can match. An absent field
+ * satisfies only JD_ABSENT. */
+struct jd_selector {
+    const struct jd_condition *conditions;
+    uint32_t count;
+    uint32_t classes;
+};
+
+/* One line of `severity:`; the first whose conditions all hold decides. */
+struct jd_severity_case {
+    enum jd_severity severity;
+    enum jd_alert_phase phase;       /* NONE: any */
+    const struct jd_span *within;    /* NULL: any distance */
+    const struct jd_selector *a, *b; /* NULL: any */
+};
+
+struct jd_rule;
+
+/* What a kind of conflict is made of: one row in engine/conflicts/conflicts.c. */
+struct jd_conflict_kind;
+
+struct jd_rule {
+    struct jd_str id;
+    int64_t version;
+    const struct jd_conflict_kind *kind;
+    enum jd_mode mode;
+    enum jd_scope scope;
+    struct jd_selector a, b; /* kinds with one selector use a */
+    struct jd_span within;
+    const struct jd_field_ref *same;
+    uint32_t same_count;
+    const struct jd_field_ref *different;
+    uint32_t different_count;
+    bool different_any;               /* different: {any: […]}: one is enough */
+    const struct jd_selector *unless; /* a touch that matches one is left out */
+    uint32_t unless_count;
+    bool unless_joint;                         /* a pair in which one names the other's actor is left out */
+    jd_time valid_from, valid_to;              /* inclusive, exclusive; JD_TIME_NONE: open */
+    const struct jd_severity_case *severities; /* the last one holds always */
+    uint32_t severity_count;
+    struct jd_str citation, jurisdiction, remedy, assignee; /* each may be absent */
+};
+
+/* A content item: approved for a channel in [from, until). */
+struct jd_content {
+    struct jd_str id;
+    uint8_t channel;       /* enum jd_channel; NONE: any */
+    struct jd_str product; /* absent: any */
+    uint8_t function;      /* enum jd_function that may use it; NONE: any */
+    jd_time from, until;
+};
+
+/* One line of channels.yaml: in this order they are proposed. */
+struct jd_channel_policy {
+    enum jd_channel channel;
+    bool needs_content;          /* only with an approved content item */
+    bool double_opt_in;          /* consent counts from its confirmation */
+    bool opt_in_default;         /* markets not named below: no record = not allowed */
+    const struct jd_str *opt_in; /* countries where no record = not allowed, sorted */
+    uint32_t opt_in_count;
+    const struct jd_str *opt_out; /* countries where no record = allowed, sorted */
+    uint32_t opt_out_count;
+};
+
+struct jd_market {
+    struct jd_str country; /* ISO 3166 alpha-2 */
+    const struct jd_zone *zone;
+};
+
+struct jd_program {
+    struct jd_str name;
+    struct jd_str hash; /* SHA-256 of the bundle, 64 hex digits */
+    int64_t allowed_lateness_ms, max_ahead_ms, future_grace_ms, planned_grace_ms, joint_within_ms;
+    int64_t window_ms; /* the longest sum of windows along a chain of rules; a civil window counts whole */
+    const struct jd_zone *zones; /* sorted by name; zones[utc] is UTC */
+    uint32_t zone_count;
+    const struct jd_zone *default_zone;
+    const struct jd_market *markets; /* sorted by country */
+    uint32_t market_count;
+    const struct jd_rule *rules; /* sorted by id */
+    uint32_t rule_count;
+    const struct jd_channel_policy *channels;
+    uint32_t channel_count;
+    int64_t trigger_valid_ms;          /* expires_at = min(not_before + this, time of the planned touch) */
+    const struct jd_content *contents; /* sorted by id, then channel */
+    uint32_t content_count;
+};
+
+#endif

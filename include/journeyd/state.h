@@ -1,0 +1,114 @@
+/* A physician's state as entries, and the journal that changes them.
+ *
+ * A state is a small set of entries, unique by (kind, id), changed only by *put* and *delete*. The body
+ * of an entry is the Avro of the record of its kind: the same bytes in memory, in the journal and in
+ * Redis, so that redoing a change is storing bytes. An entry carries at most one timer, `due`: the
+ * first millisecond at which the engine wants to look at it again.
+ *
+ *   kind         id                                       body
+ *   ENGAGEMENT   <class>:<engagement key>                 the winning version of one engagement, seen ids
+ *   HCP          -                                        the winning profile of the physician
+ *   ACCOUNT      -                                        the winning profile of the account
+ *   ALERT        <alert id>                               the last revision of an alert that is not final
+ *   TRIGGER      <alert id>                               the last decision and trigger for that alert
+ *   SHARD        -                                        what belongs to the shard (key "shard")
+ *
+ * Keys: "hcp:<id>", "account:<id>", "shard". */
+#ifndef JOURNEYD_STATE_H
+#define JOURNEYD_STATE_H
+
+#include "journeyd/effect.h"
+
+/* Also the branch numbers of the body in schemas/: never renumber, only append. */
+#define JD_ENTRY_MAP(X)                                                                             \
+    X(ENGAGEMENT, "Engagement") X(HCP, "HcpEntry") X(ACCOUNT, "AccountEntry") X(ALERT, "AlertEntry") \
+    X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry")
+#define JD_X_ENTRY(n, t) JD_ENTRY_##n,
+enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
+
+/* An event id that was seen, with a digest of its decoded content. */
+struct jd_seen {
+    struct jd_str source, id;
+    int64_t digest; /* XXH64 of the canonical Avro of the event without id, source */
+};
+
+/* Body of ENGAGEMENT. Engagement key: engagement_id, else the JSON text ["source","id"]. */
+struct jd_engagement {
+    struct jd_str key;
+    uint8_t class;       /* enum jd_class */
+    uint8_t lapsed;      /* enum jd_truth: planned, and its time + grace has passed */
+    jd_time applies_from; /* facts: it applies to touches at or after this time */
+    jd_time keep_until;   /* retention; the entry leaves the state after it */
+    struct jd_event event; /* the winning version; phase CANCELLED: a tombstone */
+    struct jd_list seen;   /* of struct jd_seen */
+};
+
+/* Body of HCP. A profile that is gone (tombstone) keeps its recorded_at. */
+struct jd_hcp_entry {
+    jd_time recorded_at;
+    struct jd_hcp_profile profile; /* hcp_id absent: tombstone */
+};
+struct jd_account_entry {
+    jd_time recorded_at;
+    struct jd_account_profile profile;
+};
+
+struct jd_alert_entry {
+    struct jd_alert alert;
+};
+
+/* Body of TRIGGER. */
+struct jd_trigger_entry {
+    int64_t attempt;          /* of the last decision */
+    int64_t ground;           /* digest of what the last decision came to: see channels/ */
+    struct jd_trigger trigger; /* trigger_id absent: the last decision was "nothing" */
+};
+
+/* A position in one input of the shard. `topic` is the role's name in the configuration
+ * ("engagement.events", "hcp.profiles", "account.profiles", "touches"). */
+struct jd_range {
+    struct jd_str topic;
+    int64_t next_offset;    /* the next one to read */
+    jd_time effective_time; /* running maximum so far; JD_TIME_NONE: nothing read yet */
+};
+
+/* Body of SHARD. */
+struct jd_shard_entry {
+    struct jd_str policy;      /* hash of the policy that decides */
+    struct jd_list catching_up; /* of struct jd_range: profiles are read to here before events are */
+};
+
+/* One changed entry. */
+enum jd_op { JD_PUT = 1, JD_DELETE };
+struct jd_change {
+    struct jd_str key;
+    struct jd_str id;
+    uint8_t kind;           /* enum jd_entry_kind */
+    jd_time due;            /* JD_TIME_NONE: no timer */
+    struct jd_variant body; /* absent: delete; else branch == kind */
+};
+
+/* One batch of one shard (or one part of it): everything that recovery needs. */
+struct jd_journal {
+    struct jd_str lineage; /* 32 hex digits */
+    int64_t seq;           /* 1, 2, 3 … */
+    int64_t part, of;      /* 1..of */
+    struct jd_str engine;  /* version of the program */
+    struct jd_str policy;  /* hash; absent: none yet */
+    struct jd_str transactional_id;
+    struct jd_list ranges; /* of struct jd_range: every input, after the batch */
+    int64_t applied, duplicates, filtered, dead_lettered; /* records of this batch */
+    jd_time now_before, now_after; /* the shard's clock */
+    jd_time wall;                  /* the wall clock read for the batch; clock: record: JD_TIME_NONE */
+    uint8_t ticked;                /* enum jd_truth: it ended in a tick */
+    int64_t effects, effects_digest; /* count; XXH64 chained over topic, key, value of each */
+    struct jd_list changes;          /* of struct jd_change */
+};
+
+/* The blob of one key in Redis (Avro single-object encoding). Entries are changes without key. */
+struct jd_image {
+    struct jd_str key;
+    struct jd_list entries; /* of struct jd_change, key absent, sorted by (kind, id) */
+};
+
+#endif
