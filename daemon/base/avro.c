@@ -1,0 +1,495 @@
+/* Avro binary by field table. Two mirror halves: `write_*` puts a field, `read_*` takes one and checks
+ * everything that the bytes claim before it is used:
+ *
+ *   claim                          bound
+ *   size of a string               bytes left, the field's maximum
+ *   count of an array or map       bytes left / smallest item, the field's maximum, one block
+ *   branch, symbol, boolean        the closed list
+ *   time                           JD_TIME_MIN .. JD_TIME_MAX
+ *   depth                          the table's own; DEPTH_MAX for variants */
+#include "base/avro.h"
+
+#include <math.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/contract.h"
+#include "base/str.h"
+
+enum { DEPTH_MAX = 8, VARINT_MAX = 10 };
+
+/* ---- absent values ---- */
+
+static bool is_absent(const struct jd_field *field, const char *at)
+{
+    switch (field->kind) {
+    case JD_STRING:
+        return ((const struct jd_str *)(const void *)at)->ptr == NULL;
+    case JD_ENUM:
+    case JD_BOOL:
+        return *(const uint8_t *)at == 0;
+    case JD_TIME:
+    case JD_INT:
+        return *(const int64_t *)(const void *)at == JD_INT_NONE;
+    case JD_DECIMAL:
+        return ((const struct jd_decimal *)(const void *)at)->scale == JD_DECIMAL_NONE;
+    case JD_RECORD:
+        return is_absent(&field->record->fields[0], at + field->record->fields[0].offset);
+    case JD_VARIANT:
+        return ((const struct jd_variant *)(const void *)at)->branch == 0;
+    case JD_DOUBLE:
+    case JD_LIST:
+    case JD_MAP:
+        break;
+    }
+    return false;
+}
+
+static void clear_field(const struct jd_field *field, char *at)
+{
+    switch (field->kind) {
+    case JD_STRING:
+        *(struct jd_str *)(void *)at = (struct jd_str){0};
+        break;
+    case JD_ENUM:
+    case JD_BOOL:
+        *(uint8_t *)at = 0;
+        break;
+    case JD_TIME:
+    case JD_INT:
+        *(int64_t *)(void *)at = JD_INT_NONE;
+        break;
+    case JD_DECIMAL:
+        *(struct jd_decimal *)(void *)at = (struct jd_decimal){0, JD_DECIMAL_NONE};
+        break;
+    case JD_DOUBLE:
+        *(double *)(void *)at = 0;
+        break;
+    case JD_LIST:
+    case JD_MAP:
+        *(struct jd_list *)(void *)at = (struct jd_list){0};
+        break;
+    case JD_VARIANT:
+        *(struct jd_variant *)(void *)at = (struct jd_variant){0};
+        break;
+    case JD_RECORD:
+        jd_record_clear(field->record, at);
+        break;
+    }
+}
+
+/* ---- writing ---- */
+
+static inline void put(struct jd_buf *out, const void *bytes, size_t size)
+{
+    if (out->capacity - out->size < size) {
+        jd_buf_bytes(out, bytes, size);
+        return;
+    }
+    memcpy(out->bytes + out->size, bytes, size);
+    out->size += size;
+}
+
+static inline void put_byte(struct jd_buf *out, unsigned char byte)
+{
+    put(out, &byte, 1);
+}
+
+static inline void put_long(struct jd_buf *out, int64_t value)
+{
+    uint64_t z = ((uint64_t)value << 1) ^ (uint64_t)(value < 0 ? -1 : 0);
+    unsigned char bytes[VARINT_MAX];
+    size_t n = 0;
+    while (z > 0x7F) {
+        bytes[n++] = (unsigned char)(z | 0x80);
+        z >>= 7;
+    }
+    bytes[n++] = (unsigned char)z;
+    put(out, bytes, n);
+}
+
+static inline void put_str(struct jd_buf *out, struct jd_str s)
+{
+    put_long(out, s.size);
+    if (s.size > 0)
+        put(out, s.ptr, s.size);
+}
+
+static void write_list(const struct jd_field *field, const struct jd_list *list, struct jd_buf *out)
+{
+    if (list->count > 0) {
+        put_long(out, list->count);
+        const char *item = list->items;
+        for (uint32_t i = 0; i < list->count; i++) {
+            if (field->kind == JD_MAP) {
+                put_str(out, ((const struct jd_pair *)list->items)[i].key);
+                put_str(out, ((const struct jd_pair *)list->items)[i].value);
+            } else if (field->record == NULL) {
+                put_str(out, ((const struct jd_str *)list->items)[i]);
+            } else {
+                jd_avro_write(field->record, item, out);
+                item += field->record->size;
+            }
+        }
+    }
+    put_byte(out, 0);
+}
+
+/* Digits of a decimal into `text` (at least 32 bytes); returns their number. */
+static size_t decimal_digits(struct jd_decimal d, char *text)
+{
+    char back[32];
+    size_t n = 0;
+    uint64_t left = d.units < 0 ? 0 - (uint64_t)d.units : (uint64_t)d.units;
+    for (unsigned i = 0; left > 0 || i <= d.scale; i++) {
+        if (i == d.scale && i > 0)
+            back[n++] = '.';
+        back[n++] = (char)('0' + left % 10);
+        left /= 10;
+    }
+    if (d.units < 0)
+        back[n++] = '-';
+    for (size_t i = 0; i < n; i++)
+        text[i] = back[n - 1 - i];
+    return n;
+}
+
+static void write_value(const struct jd_field *field, const char *at, struct jd_buf *out)
+{
+    switch (field->kind) {
+    case JD_STRING:
+        put_str(out, *(const struct jd_str *)(const void *)at);
+        break;
+    case JD_ENUM:
+        put_long(out, *(const uint8_t *)at > 0 ? *(const uint8_t *)at - 1 : 0);
+        break;
+    case JD_TIME:
+    case JD_INT:
+        put_long(out, *(const int64_t *)(const void *)at);
+        break;
+    case JD_BOOL:
+        put_byte(out, *(const uint8_t *)at == JD_TRUE);
+        break;
+    case JD_DECIMAL: {
+        struct jd_decimal d = *(const struct jd_decimal *)(const void *)at;
+        char text[32];
+        size_t size = d.scale == JD_DECIMAL_NONE ? 0 : decimal_digits(d, text);
+        put_str(out, (struct jd_str){text, (uint32_t)size});
+        break;
+    }
+    case JD_DOUBLE: {
+        uint64_t bits;
+        memcpy(&bits, at, sizeof bits);
+        unsigned char bytes[8];
+        for (unsigned i = 0; i < 8; i++)
+            bytes[i] = (unsigned char)(bits >> (8 * i));
+        put(out, bytes, sizeof bytes);
+        break;
+    }
+    case JD_RECORD:
+        jd_avro_write(field->record, at, out);
+        break;
+    case JD_LIST:
+    case JD_MAP:
+        write_list(field, (const struct jd_list *)(const void *)at, out);
+        break;
+    case JD_VARIANT: {
+        const struct jd_variant *variant = (const struct jd_variant *)(const void *)at;
+        put(out, variant->body.ptr, variant->body.size);
+        break;
+    }
+    }
+}
+
+void jd_avro_write(const struct jd_record *record, const void *value, struct jd_buf *out)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct jd_field *field = &record->fields[i];
+        const char *at = (const char *)value + field->offset;
+        bool plain = (field->flags & JD_REQUIRED) || field->kind == JD_LIST || field->kind == JD_MAP ||
+                     field->kind == JD_DOUBLE;
+        if (!plain || field->kind == JD_VARIANT) {
+            if (is_absent(field, at)) {
+                put_byte(out, 0);
+                continue;
+            }
+            put_long(out, field->kind == JD_VARIANT
+                              ? (int64_t)((const struct jd_variant *)(const void *)at)->branch
+                              : 1);
+        }
+        write_value(field, at, out);
+    }
+}
+
+struct jd_str jd_avro_bytes(const struct jd_record *record, const void *value, struct jd_arena *arena)
+{
+    struct jd_buf buf;
+    jd_buf_init(&buf, arena);
+    jd_avro_write(record, value, &buf);
+    return jd_buf_done(&buf);
+}
+
+uint64_t jd_avro_digest(const struct jd_record *record, const void *value, const char *const *without,
+                        struct jd_arena *arena)
+{
+    struct jd_arena_mark mark = jd_arena_mark(arena);
+    char *copy = jd_arena_alloc(arena, record->size);
+    memcpy(copy, value, record->size);
+    for (uint32_t i = 0; without != NULL && i < record->count; i++)
+        for (const char *const *name = without; *name != NULL; name++)
+            if (strcmp(*name, record->fields[i].name) == 0)
+                clear_field(&record->fields[i], copy + record->fields[i].offset);
+    struct jd_str bytes = jd_avro_bytes(record, copy, arena);
+    uint64_t digest = XXH64(bytes.ptr, bytes.size, 0);
+    jd_arena_rewind(arena, mark);
+    return digest;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    const unsigned char *start, *at, *end;
+    struct jd_arena *arena;
+    struct jd_error *err;
+    unsigned depth;
+};
+
+static bool fail(const struct reader *r, const char *name, const char *what)
+{
+    return jd_error_set(r->err, JD_EXIT_DATA, "%s: %s at byte %zu", name, what, (size_t)(r->at - r->start));
+}
+
+static inline bool take_long(struct reader *r, const char *name, int64_t *out)
+{
+    uint64_t z = 0;
+    for (unsigned shift = 0; r->at < r->end; shift += 7) {
+        unsigned char byte = *r->at++;
+        if (shift == 63 && byte > 1)
+            return fail(r, name, "number too long");
+        z |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            if (byte == 0 && shift > 0)
+                return fail(r, name, "number not in its shortest form");
+            *out = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+            return true;
+        }
+    }
+    return fail(r, name, "truncated number");
+}
+
+static bool take_str(struct reader *r, const char *name, uint32_t max, struct jd_str *out)
+{
+    int64_t size;
+    if (!take_long(r, name, &size))
+        return false;
+    if (size < 0 || size > r->end - r->at)
+        return fail(r, name, "truncated string");
+    if (size > (int64_t)max)
+        return fail(r, name, "string too long");
+    *out = (struct jd_str){(const char *)r->at, (uint32_t)size};
+    if (!jd_utf8_valid(*out))
+        return fail(r, name, "not UTF-8");
+    r->at += size;
+    return true;
+}
+
+static bool read_record(struct reader *r, const struct jd_record *record, char *value);
+
+/* The fewest bytes that an item of this record takes: what an untrusted count is held against. */
+static size_t smallest(const struct jd_record *record)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct jd_field *field = &record->fields[i];
+        if (field->kind == JD_DOUBLE)
+            size += 8;
+        else if (field->kind == JD_RECORD && (field->flags & JD_REQUIRED))
+            size += smallest(field->record);
+        else
+            size += 1;
+    }
+    return size;
+}
+
+static bool read_items(struct reader *r, const struct jd_field *field, uint32_t count, struct jd_list *out)
+{
+    size_t item_size = field->kind == JD_MAP   ? sizeof(struct jd_pair)
+                       : field->record == NULL ? sizeof(struct jd_str)
+                                               : field->record->size;
+    char *items = jd_arena_array(r->arena, count, item_size);
+    for (uint32_t i = 0; i < count; i++) {
+        char *item = items + i * item_size;
+        if (field->kind == JD_MAP) {
+            struct jd_pair *pair = (struct jd_pair *)(void *)item;
+            if (!take_str(r, field->name, JD_STRING_MAX, &pair->key) ||
+                !take_str(r, field->name, JD_STRING_MAX, &pair->value))
+                return false;
+            if (i > 0 && jd_str_cmp(pair[-1].key, pair->key) >= 0)
+                return fail(r, field->name, "map keys not sorted");
+        } else if (field->record == NULL) {
+            if (!take_str(r, field->name, JD_STRING_MAX, (struct jd_str *)(void *)item))
+                return false;
+        } else if (!read_record(r, field->record, item)) {
+            return false;
+        }
+    }
+    *out = (struct jd_list){items, count};
+    return true;
+}
+
+static bool read_list(struct reader *r, const struct jd_field *field, struct jd_list *out)
+{
+    *out = (struct jd_list){0};
+    int64_t count;
+    if (!take_long(r, field->name, &count))
+        return false;
+    if (count == 0)
+        return true;
+    size_t least = field->kind == JD_MAP ? 2 : field->record != NULL ? smallest(field->record) : 1;
+    if (count < 0 || (uint64_t)count > (size_t)(r->end - r->at) / least)
+        return fail(r, field->name, "truncated list");
+    if (count > (int64_t)(field->max ? field->max : JD_LIST_MAX))
+        return fail(r, field->name, "too many items");
+    if (!read_items(r, field, (uint32_t)count, out))
+        return false;
+    if (r->at == r->end || *r->at != 0)
+        return fail(r, field->name, "list not in one block");
+    r->at++;
+    return true;
+}
+
+static bool read_decimal(struct reader *r, const struct jd_field *field, struct jd_decimal *out)
+{
+    struct jd_str text;
+    char canonical[32];
+    if (!take_str(r, field->name, sizeof canonical, &text))
+        return false;
+    if (!jd_decimal_parse(text, out))
+        return fail(r, field->name, "not a decimal");
+    if (text.size != decimal_digits(*out, canonical) || memcmp(text.ptr, canonical, text.size) != 0)
+        return fail(r, field->name, "decimal not canonical");
+    return true;
+}
+
+/* The bytes of the branch are walked, and so checked, but kept as bytes. */
+static bool read_variant(struct reader *r, const struct jd_field *field, int64_t branch,
+                         struct jd_variant *out)
+{
+    int64_t count = 0;
+    while (field->branches[count] != NULL)
+        count++;
+    if (branch < 1 || branch > count)
+        return fail(r, field->name, "no such branch");
+    const struct jd_record *record = field->branches[branch - 1];
+    const unsigned char *start = r->at;
+    struct jd_arena_mark mark = jd_arena_mark(r->arena);
+    bool ok = read_record(r, record, jd_arena_alloc(r->arena, record->size));
+    jd_arena_rewind(r->arena, mark);
+    if (ok)
+        *out = (struct jd_variant){(uint32_t)branch, {(const char *)start, (uint32_t)(r->at - start)}};
+    return ok;
+}
+
+static bool read_double(struct reader *r, const struct jd_field *field, double *out)
+{
+    if (r->end - r->at < 8)
+        return fail(r, field->name, "truncated double");
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 8; i++)
+        bits |= (uint64_t)*r->at++ << (8 * i);
+    memcpy(out, &bits, sizeof bits);
+    return isfinite(*out) ? true : fail(r, field->name, "not a finite number");
+}
+
+static bool read_value(struct reader *r, const struct jd_field *field, char *at)
+{
+    int64_t value;
+    switch (field->kind) {
+    case JD_STRING:
+        return take_str(r, field->name, field->max ? field->max : JD_STRING_MAX, (struct jd_str *)(void *)at);
+    case JD_ENUM:
+        if (!take_long(r, field->name, &value))
+            return false;
+        if (value < 0 || value >= (int64_t)field->symbols->count)
+            return fail(r, field->name, "no such symbol");
+        *(uint8_t *)at = (uint8_t)(value + 1);
+        return true;
+    case JD_TIME:
+        if (!take_long(r, field->name, &value))
+            return false;
+        if (value < JD_TIME_MIN || value > JD_TIME_MAX)
+            return fail(r, field->name, "time out of range");
+        *(jd_time *)(void *)at = value;
+        return true;
+    case JD_INT:
+        if (!take_long(r, field->name, &value))
+            return false;
+        if (value == JD_INT_NONE)
+            return fail(r, field->name, "number out of range");
+        *(int64_t *)(void *)at = value;
+        return true;
+    case JD_BOOL:
+        if (r->at == r->end || *r->at > 1)
+            return fail(r, field->name, "not a boolean");
+        *(uint8_t *)at = *r->at++ ? JD_TRUE : JD_FALSE;
+        return true;
+    case JD_DECIMAL:
+        return read_decimal(r, field, (struct jd_decimal *)(void *)at);
+    case JD_DOUBLE:
+        return read_double(r, field, (double *)(void *)at);
+    case JD_RECORD:
+        return read_record(r, field->record, at);
+    case JD_LIST:
+    case JD_MAP:
+        return read_list(r, field, (struct jd_list *)(void *)at);
+    case JD_VARIANT:
+        break; /* read_field has its branch */
+    }
+    return fail(r, field->name, "unknown kind");
+}
+
+static bool read_field(struct reader *r, const struct jd_field *field, char *at)
+{
+    bool plain = (field->flags & JD_REQUIRED) || field->kind == JD_LIST || field->kind == JD_MAP ||
+                 field->kind == JD_DOUBLE;
+    if (plain && field->kind != JD_VARIANT)
+        return read_value(r, field, at);
+    int64_t branch;
+    if (!take_long(r, field->name, &branch))
+        return false;
+    if (branch == 0) {
+        clear_field(field, at);
+        return true;
+    }
+    if (field->kind == JD_VARIANT)
+        return read_variant(r, field, branch, (struct jd_variant *)(void *)at);
+    return branch == 1 ? read_value(r, field, at) : fail(r, field->name, "no such branch");
+}
+
+static bool read_record(struct reader *r, const struct jd_record *record, char *value)
+{
+    if (r->depth == DEPTH_MAX)
+        return fail(r, record->name, "nested too deep");
+    r->depth++;
+    for (uint32_t i = 0; i < record->count; i++)
+        if (!read_field(r, &record->fields[i], value + record->fields[i].offset))
+            return false;
+    r->depth--;
+    return true;
+}
+
+bool jd_avro_read(const struct jd_record *record, struct jd_str bytes, struct jd_arena *arena, void *value,
+                  struct jd_error *err)
+{
+    const unsigned char *start = (const unsigned char *)bytes.ptr;
+    struct reader r = {
+        .start = start, .at = start, .end = start + bytes.size, .arena = arena, .err = err, .depth = 0};
+    if (!read_record(&r, record, value))
+        return jd_error_wrap(err, "%s", record->name);
+    if (r.at != r.end) {
+        (void)fail(&r, record->name, "bytes left over");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,185 @@
+/* Text of decimals and times, as contracts, JSON and policies write them. Nothing here rounds: what
+ * does not fit exactly is refused; only a fraction of a millisecond is cut. */
+#include "base/avro.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+
+enum { SCALE_MAX = 9, DIGITS_MAX = 18, EXPONENT_MAX = 999 };
+
+__extension__ typedef __int128 wide;
+
+static bool digit_at(const char *p, const char *end)
+{
+    return p < end && *p >= '0' && *p <= '9';
+}
+
+/* The exponent of a JSON number, if there is one. */
+static bool take_exponent(const char **p, const char *end, int *exponent)
+{
+    *exponent = 0;
+    if (*p == end || (**p != 'e' && **p != 'E'))
+        return true;
+    (*p)++;
+    bool negative = *p < end && **p == '-';
+    if (*p < end && (**p == '-' || **p == '+'))
+        (*p)++;
+    if (!digit_at(*p, end))
+        return false;
+    for (; digit_at(*p, end); (*p)++)
+        if (*exponent <= EXPONENT_MAX)
+            *exponent = *exponent * 10 + (**p - '0');
+    *exponent = negative ? -*exponent : *exponent;
+    return true;
+}
+
+/* Grammar: a JSON number. Zeros at either end cost nothing, so "1.50e1" and "15" are one value. */
+bool jd_decimal_parse(struct jd_str text, struct jd_decimal *out)
+{
+    const char *p = text.ptr, *end = text.ptr + text.size;
+    if (text.ptr == NULL)
+        return false;
+    bool negative = p < end && *p == '-';
+    p += negative;
+    if (!digit_at(p, end) || (*p == '0' && digit_at(p + 1, end)))
+        return false;
+    int64_t units = 0;
+    int digits = 0, scale = 0, zeros = 0; /* zeros: seen since the last digit that counts */
+    bool fraction = false, fits = true;
+    for (; p < end; p++) {
+        if (*p == '.' && !fraction && digit_at(p + 1, end)) {
+            fraction = true;
+            continue;
+        }
+        if (*p < '0' || *p > '9')
+            break;
+        scale += fraction && scale <= EXPONENT_MAX;
+        if (*p == '0') {
+            zeros += zeros <= EXPONENT_MAX;
+            continue;
+        }
+        for (zeros = units == 0 ? 0 : zeros; zeros > 0 && digits <= DIGITS_MAX; zeros--, digits++)
+            units = digits < DIGITS_MAX ? units * 10 : units;
+        fits = fits && digits < DIGITS_MAX;
+        if (fits) {
+            units = units * 10 + (*p - '0');
+            digits++;
+        }
+    }
+    int exponent;
+    if (!take_exponent(&p, end, &exponent) || p != end)
+        return false;
+    if (units == 0) {
+        *out = (struct jd_decimal){0, 0};
+        return true;
+    }
+    scale -= zeros + exponent;
+    for (; fits && scale < 0 && digits <= DIGITS_MAX; scale++, digits++)
+        units = digits < DIGITS_MAX ? units * 10 : units;
+    if (!fits || digits > DIGITS_MAX || scale < 0 || scale > SCALE_MAX)
+        return false;
+    *out = (struct jd_decimal){negative ? -units : units, (uint8_t)scale};
+    return true;
+}
+
+struct jd_str jd_decimal_text(struct jd_decimal d, struct jd_arena *arena)
+{
+    static const int64_t power[] = {1,      10,      100,      1000,      10000,
+                                    100000, 1000000, 10000000, 100000000, 1000000000};
+    if (d.scale > SCALE_MAX)
+        return (struct jd_str){0};
+    int64_t whole = d.units / power[d.scale], part = d.units % power[d.scale];
+    const char *sign = d.units < 0 ? "-" : "";
+    long long w = (long long)(whole < 0 ? -whole : whole), f = (long long)(part < 0 ? -part : part);
+    if (d.scale == 0)
+        return jd_arena_printf(arena, "%s%lld", sign, w);
+    return jd_arena_printf(arena, "%s%lld.%0*lld", sign, w, (int)d.scale, f);
+}
+
+int jd_decimal_cmp(struct jd_decimal a, struct jd_decimal b)
+{
+    wide x = a.units, y = b.units;
+    for (int i = a.scale; i < SCALE_MAX; i++)
+        x *= 10;
+    for (int i = b.scale; i < SCALE_MAX; i++)
+        y *= 10;
+    return (x > y) - (x < y);
+}
+
+/* `count` digits as a number. */
+static bool take_digits(const char **p, const char *end, int count, int *out)
+{
+    *out = 0;
+    for (int i = 0; i < count; i++, (*p)++) {
+        if (!digit_at(*p, end))
+            return false;
+        *out = *out * 10 + (**p - '0');
+    }
+    return true;
+}
+
+static bool take_char(const char **p, const char *end, char upper, char lower)
+{
+    if (*p == end || (**p != upper && **p != lower))
+        return false;
+    (*p)++;
+    return true;
+}
+
+static bool take_offset(const char **p, const char *end, int *minutes)
+{
+    *minutes = 0;
+    if (take_char(p, end, 'Z', 'z'))
+        return true;
+    if (*p == end || (**p != '+' && **p != '-'))
+        return false;
+    int sign = *(*p)++ == '-' ? -1 : 1, hour, minute;
+    if (!take_digits(p, end, 2, &hour) || !take_char(p, end, ':', ':') || !take_digits(p, end, 2, &minute) ||
+        hour > 23 || minute > 59)
+        return false;
+    *minutes = sign * (hour * 60 + minute);
+    return true;
+}
+
+bool jd_time_parse(struct jd_str text, jd_time *out)
+{
+    const char *p = text.ptr, *end = text.ptr + text.size;
+    int year, month, day, hour, minute, second, offset, millis = 0;
+    if (text.ptr == NULL || !take_digits(&p, end, 4, &year) || !take_char(&p, end, '-', '-') ||
+        !take_digits(&p, end, 2, &month) || !take_char(&p, end, '-', '-') || !take_digits(&p, end, 2, &day) ||
+        !take_char(&p, end, 'T', 't') || !take_digits(&p, end, 2, &hour) || !take_char(&p, end, ':', ':') ||
+        !take_digits(&p, end, 2, &minute) || !take_char(&p, end, ':', ':') ||
+        !take_digits(&p, end, 2, &second))
+        return false;
+    if (p < end && *p == '.') {
+        p++;
+        if (!digit_at(p, end))
+            return false;
+        for (int weight = 100; digit_at(p, end); p++, weight /= 10)
+            millis += weight * (*p - '0');
+    }
+    if (!take_offset(&p, end, &offset) || p != end)
+        return false;
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > jd_days_in_month(year, month) || hour > 23 ||
+        minute > 59 || second > 59)
+        return false;
+    jd_time t = jd_days_from_civil(year, month, day) * JD_DAY + hour * JD_HOUR +
+                (minute - offset) * JD_MINUTE + second * JD_SECOND + millis;
+    if (t < JD_TIME_MIN || t > JD_TIME_MAX)
+        return false;
+    *out = t;
+    return true;
+}
+
+struct jd_str jd_time_text(jd_time t, struct jd_arena *arena)
+{
+    if (t == JD_TIME_NONE)
+        return (struct jd_str){0};
+    int64_t days = t / JD_DAY - (t % JD_DAY < 0), rest = t - days * JD_DAY;
+    int year, month, day;
+    jd_civil_from_days(days, &year, &month, &day);
+    return jd_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
+                           (int)(rest / JD_HOUR), (int)(rest / JD_MINUTE % 60), (int)(rest / JD_SECOND % 60),
+                           (int)(rest % JD_SECOND));
+}
