@@ -20,7 +20,7 @@ extern const struct jd_symbols jd_class_symbols, jd_phase_symbols, jd_channel_sy
     jd_function_symbols, jd_initiator_symbols, jd_direction_symbols, jd_outcome_symbols,
     jd_outcome_reason_symbols, jd_fact_symbols, jd_fact_state_symbols, jd_status_symbols, jd_cause_symbols,
     jd_alert_phase_symbols, jd_severity_symbols, jd_mode_symbols, jd_scope_symbols, jd_unit_symbols,
-    jd_trigger_status_symbols, jd_rejection_symbols, jd_reason_symbols, jd_op_symbols;
+    jd_trigger_status_symbols, jd_rejection_symbols, jd_reason_symbols, jd_entry_symbols;
 
 /* The value of a text, 0 when it is not in the list. */
 uint8_t jd_symbol_of(const struct jd_symbols *symbols, struct jd_str text);
@@ -38,6 +38,9 @@ struct jd_event_type {
     uint8_t fact_state; /* enum jd_fact_state */
 };
 const struct jd_event_type *jd_event_type_of(struct jd_str name); /* NULL: not listed */
+
+/* The text of schemas/<record_name>.avsc (static); absent: no such schema. */
+struct jd_str jd_schema_text(struct jd_str record_name);
 
 /* All fields of a record absent. */
 void jd_record_clear(const struct jd_record *record, void *value);

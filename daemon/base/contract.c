@@ -1,0 +1,544 @@
+/* The field tables. One row a field, in the order of the schema; journeyd/record.h says what a row means.
+ *
+ * To add a field: a member in the struct (include/journeyd), a row here, a field with a default in the
+ * .avsc files of schemas/. tests/unit/wire holds the tables against the schemas. */
+#include "base/contract.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+#define TEXT(n, t) t,
+#define SYMBOLS(variable, avro_name, MAP)                                                                    \
+    static const char *const variable##_texts[] = {NULL, MAP(TEXT)};                                         \
+    const struct jd_symbols variable##_symbols = {avro_name, variable##_texts,                               \
+                                                  (uint32_t)JD_COUNT(variable##_texts) - 1};
+
+SYMBOLS(jd_class, "Class", JD_CLASS_MAP)
+SYMBOLS(jd_phase, "Phase", JD_PHASE_MAP)
+SYMBOLS(jd_channel, "Channel", JD_CHANNEL_MAP)
+SYMBOLS(jd_role, "Role", JD_ROLE_MAP)
+SYMBOLS(jd_function, "Function", JD_FUNCTION_MAP)
+SYMBOLS(jd_initiator, "Initiator", JD_INITIATOR_MAP)
+SYMBOLS(jd_direction, "Direction", JD_DIRECTION_MAP)
+SYMBOLS(jd_outcome, "OutcomeCode", JD_OUTCOME_MAP)
+SYMBOLS(jd_outcome_reason, "OutcomeReason", JD_OUTCOME_REASON_MAP)
+SYMBOLS(jd_fact, "Fact", JD_FACT_MAP)
+SYMBOLS(jd_fact_state, "FactState", JD_FACT_STATE_MAP)
+SYMBOLS(jd_status, "AlertStatus", JD_STATUS_MAP)
+SYMBOLS(jd_cause, "Cause", JD_CAUSE_MAP)
+SYMBOLS(jd_alert_phase, "AlertPhase", JD_ALERT_PHASE_MAP)
+SYMBOLS(jd_severity, "Severity", JD_SEVERITY_MAP)
+SYMBOLS(jd_mode, "Mode", JD_MODE_MAP)
+SYMBOLS(jd_scope, "Scope", JD_SCOPE_MAP)
+SYMBOLS(jd_unit, "Unit", JD_UNIT_MAP)
+SYMBOLS(jd_trigger_status, "TriggerStatus", JD_TRIGGER_STATUS_MAP)
+SYMBOLS(jd_rejection, "RejectionCode", JD_REJECTION_MAP)
+SYMBOLS(jd_reason, "ReasonCode", JD_REASON_MAP)
+SYMBOLS(jd_entry, "EntryKind", JD_ENTRY_MAP)
+
+/* Limits of what is longer than usual. An engagement key may be the JSON text of two ids. */
+enum {
+    KEY_MAX = 4096,
+    SENTENCE_MAX = 2048,
+    EVIDENCE_MAX = 65536,
+    SEEN_MAX = 1 << 20,
+    CHANGES_MAX = 1 << 22,
+};
+
+/* Rows; the struct they describe is S. */
+#define FIELD(member, ...)                                                                                   \
+    {                                                                                                        \
+        .name = #member, .offset = offsetof(struct S, member), __VA_ARGS__                                   \
+    }
+#define REQUIRED .flags = JD_REQUIRED
+#define STRING(member, ...) FIELD(member, .kind = JD_STRING, __VA_ARGS__)
+#define TIME(member, ...) FIELD(member, .kind = JD_TIME, __VA_ARGS__)
+#define INT(member, ...) FIELD(member, .kind = JD_INT, __VA_ARGS__)
+#define BOOL(member, ...) FIELD(member, .kind = JD_BOOL, __VA_ARGS__)
+#define DECIMAL(member, ...) FIELD(member, .kind = JD_DECIMAL, __VA_ARGS__)
+#define DOUBLE(member) FIELD(member, .kind = JD_DOUBLE, REQUIRED)
+#define ENUM(member, of, ...) FIELD(member, .kind = JD_ENUM, .symbols = &(of), __VA_ARGS__)
+#define RECORD(member, of, ...) FIELD(member, .kind = JD_RECORD, .record = &(of), __VA_ARGS__)
+#define STRINGS(member, ...) FIELD(member, .kind = JD_LIST, __VA_ARGS__)
+#define LIST(member, of, ...) FIELD(member, .kind = JD_LIST, .record = &(of), __VA_ARGS__)
+#define MAP(member, ...) FIELD(member, .kind = JD_MAP, __VA_ARGS__)
+#define OPTIONAL .flags = 0
+#define DEFINE(variable, avro_name)                                                                          \
+    {                                                                                                        \
+        .name = (avro_name), .fields = variable##_fields, .count = (uint32_t)JD_COUNT(variable##_fields),    \
+        .size = (uint32_t)sizeof(struct S)                                                                   \
+    }
+
+#define S jd_actor
+static const struct jd_field actor_fields[] = {
+    STRING(id, REQUIRED),
+    ENUM(role, jd_role_symbols, OPTIONAL),
+    STRING(team, OPTIONAL),
+};
+static const struct jd_record actor = DEFINE(actor, "Actor");
+#undef S
+
+#define S jd_party
+static const struct jd_field party_fields[] = {
+    STRING(id, REQUIRED),
+    ENUM(role, jd_role_symbols, OPTIONAL),
+};
+static const struct jd_record party = DEFINE(party, "Party");
+#undef S
+
+#define S jd_outcome
+static const struct jd_field outcome_fields[] = {
+    ENUM(code, jd_outcome_symbols, REQUIRED),
+    ENUM(reason, jd_outcome_reason_symbols, OPTIONAL),
+};
+static const struct jd_record outcome = DEFINE(outcome, "Outcome");
+#undef S
+
+#define S jd_event
+static const struct jd_field jd_event_fields[] = {
+    STRING(id, OPTIONAL),
+    STRING(source, OPTIONAL),
+    STRING(type, OPTIONAL),
+    TIME(time, OPTIONAL),
+    TIME(recorded_at, OPTIONAL),
+    STRING(hcp_id, REQUIRED),
+    STRING(account_id, OPTIONAL),
+    STRING(engagement_id, OPTIONAL),
+    ENUM(phase, jd_phase_symbols, OPTIONAL),
+    ENUM(channel, jd_channel_symbols, OPTIONAL),
+    RECORD(actor, actor, OPTIONAL),
+    ENUM(initiated_by, jd_initiator_symbols, OPTIONAL),
+    ENUM(direction, jd_direction_symbols, OPTIONAL),
+    TIME(start, OPTIONAL),
+    TIME(end, OPTIONAL),
+    STRING(product, OPTIONAL),
+    STRING(indication, OPTIONAL),
+    STRING(topic, OPTIONAL),
+    STRING(content_id, OPTIONAL),
+    STRINGS(key_messages, OPTIONAL),
+    STRING(campaign_id, OPTIONAL),
+    BOOL(on_label, OPTIONAL),
+    STRING(country, OPTIONAL),
+    STRING(jurisdiction, OPTIONAL),
+    LIST(joint_with, party, OPTIONAL),
+    STRING(responds_to, OPTIONAL),
+    DECIMAL(amount, OPTIONAL),
+    STRING(currency, OPTIONAL),
+    INT(quantity, OPTIONAL),
+    RECORD(outcome, outcome, OPTIONAL),
+    MAP(attributes, OPTIONAL),
+};
+const struct jd_record jd_event_record = DEFINE(jd_event, "EngagementEvent");
+#undef S
+
+#define S jd_consent
+static const struct jd_field consent_fields[] = {
+    ENUM(channel, jd_channel_symbols, REQUIRED),
+    ENUM(state, jd_fact_state_symbols, REQUIRED),
+    STRING(product, OPTIONAL),
+    TIME(from, REQUIRED),
+    TIME(until, OPTIONAL),
+    TIME(confirmed_at, OPTIONAL),
+    STRING(proof, OPTIONAL),
+};
+static const struct jd_record consent = DEFINE(consent, "Consent");
+#undef S
+
+#define S jd_access
+static const struct jd_field access_fields[] = {
+    ENUM(state, jd_fact_state_symbols, REQUIRED),
+    ENUM(channel, jd_channel_symbols, OPTIONAL),
+    TIME(from, REQUIRED),
+    TIME(until, OPTIONAL),
+};
+static const struct jd_record access_interval = {.name = "Access",
+                                                 .fields = access_fields,
+                                                 .count = (uint32_t)JD_COUNT(access_fields),
+                                                 .size = (uint32_t)sizeof(struct jd_access)};
+#undef S
+
+#define S jd_licence
+static const struct jd_field licence_fields[] = {
+    STRING(number, REQUIRED),
+    STRING(jurisdiction, OPTIONAL),
+    TIME(from, OPTIONAL),
+    TIME(until, OPTIONAL),
+};
+static const struct jd_record licence = DEFINE(licence, "Licence");
+#undef S
+
+#define S jd_owner
+static const struct jd_field owner_fields[] = {
+    ENUM(function, jd_function_symbols, REQUIRED),
+    STRING(actor_id, REQUIRED),
+    STRING(deputy_id, OPTIONAL),
+    STRING(team, OPTIONAL),
+    TIME(from, OPTIONAL),
+    TIME(until, OPTIONAL),
+};
+static const struct jd_record owner = DEFINE(owner, "Owner");
+#undef S
+
+#define S jd_affiliation
+static const struct jd_field affiliation_fields[] = {
+    STRING(account_id, REQUIRED),
+    TIME(from, OPTIONAL),
+    TIME(until, OPTIONAL),
+};
+static const struct jd_record affiliation = DEFINE(affiliation, "Affiliation");
+#undef S
+
+#define S jd_hcp_profile
+static const struct jd_field jd_hcp_profile_fields[] = {
+    STRING(hcp_id, REQUIRED),
+    TIME(recorded_at, REQUIRED),
+    STRING(tier, OPTIONAL),
+    STRING(specialty, OPTIONAL),
+    STRING(country, OPTIONAL),
+    STRING(zone, OPTIONAL),
+    STRINGS(segments, OPTIONAL),
+    LIST(affiliations, affiliation, .max = 256),
+    LIST(access, access_interval, .max = 256),
+    LIST(consents, consent, .max = 1024),
+    LIST(licences, licence, OPTIONAL),
+    LIST(owners, owner, .max = 256),
+    MAP(attributes, OPTIONAL),
+};
+const struct jd_record jd_hcp_profile_record = DEFINE(jd_hcp_profile, "HcpProfile");
+#undef S
+
+#define S jd_account_profile
+static const struct jd_field jd_account_profile_fields[] = {
+    STRING(account_id, REQUIRED),      TIME(recorded_at, REQUIRED), STRING(name_code, OPTIONAL),
+    STRING(country, OPTIONAL),         STRING(zone, OPTIONAL),      LIST(access, access_interval, .max = 256),
+    INT(visits_per_day_max, OPTIONAL), MAP(attributes, OPTIONAL),
+};
+const struct jd_record jd_account_profile_record = DEFINE(jd_account_profile, "AccountProfile");
+#undef S
+
+#define S jd_alert
+static const struct jd_field jd_alert_fields[] = {
+    STRING(alert_id, REQUIRED),
+    INT(revision, REQUIRED),
+    STRING(rule, REQUIRED),
+    INT(rule_version, REQUIRED),
+    ENUM(scope, jd_scope_symbols, REQUIRED),
+    STRING(key, REQUIRED),
+    STRINGS(instance, OPTIONAL),
+    ENUM(status, jd_status_symbols, REQUIRED),
+    ENUM(cause, jd_cause_symbols, OPTIONAL),
+    ENUM(phase, jd_alert_phase_symbols, REQUIRED),
+    BOOL(final, REQUIRED),
+    ENUM(severity, jd_severity_symbols, REQUIRED),
+    ENUM(mode, jd_mode_symbols, REQUIRED),
+    STRING(hcp_id, OPTIONAL),
+    STRING(account_id, OPTIONAL),
+    LIST(evidence, jd_event_record, .max = EVIDENCE_MAX),
+    INT(evidence_count, REQUIRED),
+    STRING(evidence_sha256, OPTIONAL),
+    STRING(window, OPTIONAL),
+    DECIMAL(observed, OPTIONAL),
+    DECIMAL(limit, OPTIONAL),
+    ENUM(unit, jd_unit_symbols, OPTIONAL),
+    TIME(opened_at, REQUIRED),
+    STRING(remedy, .max = SENTENCE_MAX),
+    STRING(assignee, OPTIONAL),
+    STRING(citation, .max = SENTENCE_MAX),
+    STRING(jurisdiction, OPTIONAL),
+    STRING(policy, REQUIRED),
+};
+const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
+#undef S
+
+#define S jd_reason
+static const struct jd_field reason_fields[] = {
+    ENUM(code, jd_reason_symbols, REQUIRED),
+    MAP(parameters, OPTIONAL),
+    STRING(sentence, .max = SENTENCE_MAX),
+};
+static const struct jd_record reason = DEFINE(reason, "Reason");
+#undef S
+
+#define S jd_rejection
+static const struct jd_field rejection_fields[] = {
+    ENUM(channel, jd_channel_symbols, REQUIRED),
+    ENUM(reason, jd_rejection_symbols, REQUIRED),
+};
+static const struct jd_record rejection = DEFINE(rejection, "Rejection");
+#undef S
+
+#define S jd_trigger
+static const struct jd_field jd_trigger_fields[] = {
+    STRING(trigger_id, REQUIRED),
+    INT(revision, REQUIRED),
+    STRING(decision_id, REQUIRED),
+    STRING(hcp_id, REQUIRED),
+    STRING(journey, OPTIONAL),
+    STRING(step, OPTIONAL),
+    STRING(replaces, .max = KEY_MAX),
+    ENUM(channel, jd_channel_symbols, REQUIRED),
+    ENUM(role, jd_role_symbols, OPTIONAL),
+    STRING(assignee, OPTIONAL),
+    STRING(content_id, OPTIONAL),
+    TIME(not_before, REQUIRED),
+    TIME(expires_at, REQUIRED),
+    LIST(reasons, reason, OPTIONAL),
+    LIST(rejected, rejection, OPTIONAL),
+    DOUBLE(propensity),
+    STRING(arm, OPTIONAL),
+    ENUM(status, jd_trigger_status_symbols, REQUIRED),
+    STRING(policy, REQUIRED),
+};
+const struct jd_record jd_trigger_record = DEFINE(jd_trigger, "ChannelTrigger");
+#undef S
+
+#define S jd_gate_result
+static const struct jd_field gate_result_fields[] = {
+    ENUM(reason, jd_rejection_symbols, REQUIRED),
+    STRING(rule, OPTIONAL),
+    STRING(detail, .max = SENTENCE_MAX),
+};
+static const struct jd_record gate_result = DEFINE(gate_result, "GateResult");
+#undef S
+
+#define S jd_candidate
+static const struct jd_field candidate_fields[] = {
+    ENUM(channel, jd_channel_symbols, REQUIRED),
+    STRING(content_id, OPTIONAL),
+    LIST(rejections, gate_result, .max = 256),
+    DOUBLE(score),
+    DOUBLE(propensity),
+};
+static const struct jd_record candidate = DEFINE(candidate, "Candidate");
+#undef S
+
+#define S jd_decision
+static const struct jd_field jd_decision_fields[] = {
+    STRING(decision_id, REQUIRED),
+    STRING(hcp_id, REQUIRED),
+    STRING(alert_id, OPTIONAL),
+    INT(attempt, REQUIRED),
+    STRING(actor_id, OPTIONAL),
+    ENUM(role, jd_role_symbols, OPTIONAL),
+    TIME(at, REQUIRED),
+    TIME(for_time, OPTIONAL),
+    LIST(candidates, candidate, .max = 256),
+    ENUM(channel, jd_channel_symbols, OPTIONAL),
+    DOUBLE(propensity),
+    STRING(arm, OPTIONAL),
+    STRING(trigger_id, OPTIONAL),
+    STRING(policy, REQUIRED),
+};
+const struct jd_record jd_decision_record = DEFINE(jd_decision, "DecisionRecord");
+#undef S
+
+#define S jd_seen
+static const struct jd_field seen_fields[] = {
+    STRING(source, REQUIRED),
+    STRING(id, REQUIRED),
+    INT(digest, REQUIRED),
+};
+static const struct jd_record seen = DEFINE(seen, "Seen");
+#undef S
+
+#define S jd_engagement
+static const struct jd_field engagement_fields[] = {
+    STRING(key, .flags = JD_REQUIRED, .max = KEY_MAX),
+    ENUM(class, jd_class_symbols, REQUIRED),
+    BOOL(lapsed, OPTIONAL),
+    TIME(applies_from, OPTIONAL),
+    TIME(keep_until, OPTIONAL),
+    RECORD(event, jd_event_record, REQUIRED),
+    LIST(seen, seen, .max = SEEN_MAX),
+};
+static const struct jd_record engagement = DEFINE(engagement, "Engagement");
+#undef S
+
+#define S jd_hcp_entry
+static const struct jd_field hcp_entry_fields[] = {
+    TIME(recorded_at, REQUIRED),
+    RECORD(profile, jd_hcp_profile_record, OPTIONAL),
+};
+static const struct jd_record hcp_entry = DEFINE(hcp_entry, "HcpEntry");
+#undef S
+
+#define S jd_account_entry
+static const struct jd_field account_entry_fields[] = {
+    TIME(recorded_at, REQUIRED),
+    RECORD(profile, jd_account_profile_record, OPTIONAL),
+};
+static const struct jd_record account_entry = DEFINE(account_entry, "AccountEntry");
+#undef S
+
+#define S jd_alert_entry
+static const struct jd_field alert_entry_fields[] = {
+    RECORD(alert, jd_alert_record, REQUIRED),
+};
+static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");
+#undef S
+
+#define S jd_trigger_entry
+static const struct jd_field trigger_entry_fields[] = {
+    INT(attempt, REQUIRED),
+    INT(ground, REQUIRED),
+    RECORD(trigger, jd_trigger_record, OPTIONAL),
+};
+static const struct jd_record trigger_entry = DEFINE(trigger_entry, "TriggerEntry");
+#undef S
+
+#define S jd_range
+static const struct jd_field range_fields[] = {
+    STRING(topic, REQUIRED),
+    INT(next_offset, REQUIRED),
+    TIME(effective_time, OPTIONAL),
+};
+static const struct jd_record range = DEFINE(range, "Range");
+#undef S
+
+#define S jd_shard_entry
+static const struct jd_field shard_entry_fields[] = {
+    STRING(policy, OPTIONAL),
+    LIST(catching_up, range, OPTIONAL),
+};
+static const struct jd_record shard_entry = DEFINE(shard_entry, "ShardEntry");
+#undef S
+
+const struct jd_record *const jd_entry_records[] = {
+    &engagement, &hcp_entry, &account_entry, &alert_entry, &trigger_entry, &shard_entry, NULL};
+_Static_assert(JD_COUNT(jd_entry_records) == JD_ENTRY_END_, "one record for each kind of entry");
+
+#define S jd_change
+static const struct jd_field change_fields[] = {
+    STRING(key, .max = KEY_MAX),
+    STRING(id, .flags = JD_REQUIRED, .max = KEY_MAX + 16),
+    ENUM(kind, jd_entry_symbols, REQUIRED),
+    TIME(due, OPTIONAL),
+    FIELD(body, .kind = JD_VARIANT, .branches = jd_entry_records),
+};
+static const struct jd_record change = DEFINE(change, "Change");
+#undef S
+
+#define S jd_journal
+static const struct jd_field jd_journal_fields[] = {
+    STRING(lineage, REQUIRED),
+    INT(seq, REQUIRED),
+    INT(part, REQUIRED),
+    INT(of, REQUIRED),
+    STRING(engine, REQUIRED),
+    STRING(policy, OPTIONAL),
+    STRING(transactional_id, REQUIRED),
+    LIST(ranges, range, OPTIONAL),
+    INT(applied, REQUIRED),
+    INT(duplicates, REQUIRED),
+    INT(filtered, REQUIRED),
+    INT(dead_lettered, REQUIRED),
+    TIME(now_before, REQUIRED),
+    TIME(now_after, REQUIRED),
+    TIME(wall, OPTIONAL),
+    BOOL(ticked, REQUIRED),
+    INT(effects, REQUIRED),
+    INT(effects_digest, REQUIRED),
+    LIST(changes, change, .max = CHANGES_MAX),
+};
+const struct jd_record jd_journal_record = DEFINE(jd_journal, "JournalRecord");
+#undef S
+
+#define S jd_image
+static const struct jd_field jd_image_fields[] = {
+    STRING(key, .flags = JD_REQUIRED, .max = KEY_MAX),
+    LIST(entries, change, .max = CHANGES_MAX),
+};
+const struct jd_record jd_image_record = DEFINE(jd_image, "JourneyState");
+#undef S
+
+uint8_t jd_symbol_of(const struct jd_symbols *symbols, struct jd_str text)
+{
+    for (uint32_t v = 1; v <= symbols->count; v++)
+        if (jd_str_eq(jd_str_of(symbols->texts[v]), text))
+            return (uint8_t)v;
+    return 0;
+}
+
+struct jd_str jd_symbol_text(const struct jd_symbols *symbols, uint8_t value)
+{
+    return jd_str_of(value <= symbols->count ? symbols->texts[value] : NULL);
+}
+
+enum jd_function jd_role_function(enum jd_role role)
+{
+    switch (role) {
+    case JD_ROLE_SALES_REP:
+    case JD_ROLE_KEY_ACCOUNT_MANAGER:
+    case JD_ROLE_ACCESS:
+    case JD_ROLE_MARKETING:
+        return JD_FUNCTION_COMMERCIAL;
+    case JD_ROLE_MSL:
+    case JD_ROLE_HEOR:
+    case JD_ROLE_MEDICAL_INFORMATION:
+        return JD_FUNCTION_MEDICAL;
+    case JD_ROLE_SPEAKER:
+    case JD_ROLE_SERVICE:
+    case JD_ROLE_SYSTEM:
+        return JD_FUNCTION_OTHER;
+    case JD_ROLE_NONE:
+    case JD_ROLE_END_:
+        break;
+    }
+    return JD_FUNCTION_NONE;
+}
+
+static const struct jd_event_type event_types[] = {
+#include "types.inc"
+};
+
+const struct jd_event_type *jd_event_type_of(struct jd_str name)
+{
+    size_t low = 0;
+    size_t high = JD_COUNT(event_types);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = jd_str_cmp(name, event_types[middle].name);
+        if (order == 0)
+            return &event_types[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverlength-strings" /* gcc and clang take any length */
+static const struct {
+    const char *name, *text;
+} schemas[] = {
+#include "schemas.inc"
+};
+#pragma GCC diagnostic pop
+
+struct jd_str jd_schema_text(struct jd_str record_name)
+{
+    for (size_t i = 0; i < JD_COUNT(schemas); i++)
+        if (jd_str_eq(record_name, jd_str_of(schemas[i].name)))
+            return jd_str_of(schemas[i].text);
+    return (struct jd_str){0};
+}
+
+void jd_record_clear(const struct jd_record *record, void *value)
+{
+    memset(value, 0, record->size);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct jd_field *field = &record->fields[i];
+        char *at = (char *)value + field->offset;
+        if (field->kind == JD_TIME)
+            *(jd_time *)(void *)at = JD_TIME_NONE;
+        else if (field->kind == JD_INT)
+            *(int64_t *)(void *)at = JD_INT_NONE;
+        else if (field->kind == JD_DECIMAL)
+            ((struct jd_decimal *)(void *)at)->scale = JD_DECIMAL_NONE;
+        else if (field->kind == JD_RECORD)
+            jd_record_clear(field->record, at);
+    }
+}
