@@ -433,6 +433,7 @@ static const struct jd_field jd_journal_fields[] = {
     INT(duplicates, REQUIRED),
     INT(filtered, REQUIRED),
     INT(dead_lettered, REQUIRED),
+    INT(timers, REQUIRED),
     TIME(now_before, REQUIRED),
     TIME(now_after, REQUIRED),
     TIME(wall, OPTIONAL),

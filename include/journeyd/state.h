@@ -98,6 +98,7 @@ struct jd_journal {
     struct jd_str transactional_id;
     struct jd_list ranges; /* of struct jd_range: every input, after the batch */
     int64_t applied, duplicates, filtered, dead_lettered; /* records of this batch */
+    int64_t timers; /* that fired in this batch; it may end between two of one millisecond */
     jd_time now_before, now_after; /* the shard's clock */
     jd_time wall;                  /* the wall clock read for the batch; clock: record: JD_TIME_NONE */
     uint8_t ticked;                /* enum jd_truth: it ended in a tick */
