@@ -146,16 +146,13 @@ static const struct jd_record consent = DEFINE(consent, "Consent");
 #undef S
 
 #define S jd_access
-static const struct jd_field access_fields[] = {
+static const struct jd_field access_interval_fields[] = {
     ENUM(state, jd_fact_state_symbols, REQUIRED),
     ENUM(channel, jd_channel_symbols, OPTIONAL),
     TIME(from, REQUIRED),
     TIME(until, OPTIONAL),
 };
-static const struct jd_record access_interval = {.name = "Access",
-                                                 .fields = access_fields,
-                                                 .count = (uint32_t)JD_COUNT(access_fields),
-                                                 .size = (uint32_t)sizeof(struct jd_access)};
+static const struct jd_record access_interval = DEFINE(access_interval, "Access");
 #undef S
 
 #define S jd_licence
