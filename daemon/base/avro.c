@@ -280,7 +280,7 @@ static inline bool take_long(struct reader *r, const char *name, int64_t *out)
 
 static bool take_str(struct reader *r, const char *name, uint32_t max, struct jd_str *out)
 {
-    int64_t size;
+    int64_t size = 0;
     if (!take_long(r, name, &size))
         return false;
     if (size < 0 || size > r->end - r->at)
@@ -341,7 +341,7 @@ static bool read_items(struct reader *r, const struct jd_field *field, uint32_t 
 static bool read_list(struct reader *r, const struct jd_field *field, struct jd_list *out)
 {
     *out = (struct jd_list){0};
-    int64_t count;
+    int64_t count = 0;
     if (!take_long(r, field->name, &count))
         return false;
     if (count == 0)
@@ -404,7 +404,7 @@ static bool read_double(struct reader *r, const struct jd_field *field, double *
 
 static bool read_value(struct reader *r, const struct jd_field *field, char *at)
 {
-    int64_t value;
+    int64_t value = 0;
     switch (field->kind) {
     case JD_STRING:
         return take_str(r, field->name, field->max ? field->max : JD_STRING_MAX, (struct jd_str *)(void *)at);
@@ -455,7 +455,7 @@ static bool read_field(struct reader *r, const struct jd_field *field, char *at)
                  field->kind == JD_DOUBLE;
     if (plain && field->kind != JD_VARIANT)
         return read_value(r, field, at);
-    int64_t branch;
+    int64_t branch = 0;
     if (!take_long(r, field->name, &branch))
         return false;
     if (branch == 0) {
