@@ -62,10 +62,6 @@ struct jd_position {
 
 /* ---- records ------------------------------------------------------------------------------------ */
 
-struct jd_header {
-    struct jd_str name, value; /* value absent: null */
-};
-
 struct jd_message {
     struct jd_str key, value; /* absent: null. Valid until released */
     int64_t offset;

@@ -58,6 +58,11 @@ struct jd_list {
     uint32_t count;
 };
 
+/* A header of a Kafka record; value absent: null. */
+struct jd_header {
+    struct jd_str name, value;
+};
+
 /* One pair of a flat map; maps are jd_list of these, sorted by key as bytes, keys unique. */
 struct jd_pair {
     struct jd_str key, value;
