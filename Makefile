@@ -1,13 +1,22 @@
-# journeyd. GNU Make, gcc or clang, pkg-config.
+# journeyd. GNU Make 4, gcc or clang, pkg-config.
 #
-#   make           build/release/journeyd
-#   make unit      unit tests (Criterion)
-#   make lint      layers, purity, cppcheck, clang-tidy, format, shell
-#   make format    clang-format in place
-#   make install   PREFIX, DESTDIR
-#   make clean     removes build/
-#   make help      this text
+#   make              build/release/journeyd
+#   make demo         71,036 real records through Kafka and the daemon, then a planned-visit scene
+#   make check        everything that can be proved in 20 minutes: lint, unit, law, broker, crash
+#   make unit         unit tests only (Criterion); needs no service
+#   make crash        more kills: KILLS=300 SEED=1
+#   make asan | tsan  unit and broker tests under AddressSanitizer + UBSan | the daemon under ThreadSanitizer
+#   make bench        the daemon against a bare librdkafka loop on the same records
+#   make lint         layers, purity, cppcheck, clang-tidy, format, shell, options against README
+#   make format       clang-format in place
+#   make install      PREFIX, DESTDIR, SYSCONFDIR, UNITDIR; make uninstall takes it back
+#   make clean        removes build/ (the download cache stays)
+#   make help         this text
+#
 # V=1 shows commands; BUILD=release|debug|asan|tsan|faults picks the build; CC, CFLAGS, LDFLAGS are yours.
+# demo and check say what they download and install (Debian packages as root only), then start their own
+# Kafka, Redis and registry on free ports, or use KAFKA=host:port REDIS=url REGISTRY=url.
+# JOURNEYD_CACHE=DIR keeps downloads elsewhere than .cache/.
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
@@ -65,7 +74,7 @@ $(foreach l,$(LAYERS),$(eval SRC_$l := $(sort $(shell find daemon/$l -name '*.c'
                       $(eval OBJ_$l := $$(patsubst %.c,$(O)/%.o,$$(SRC_$l))))
 OBJ_all := $(foreach l,$(LAYERS),$(OBJ_$l))
 PKGS := rdkafka hiredis avro-c yaml-0.1 libmicrohttpd jansson libcurl zlib libcrypto
-ifneq ($(filter-out clean format help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean format help uninstall setup setup-check lint demo check crash asan tsan bench,$(or $(MAKECMDGOALS),all)),)
   PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
   PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 endif
@@ -76,7 +85,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 .PHONY: all help
 all: $(O)/journeyd
 help:
-	@sed -n 's/^#  \{0,1\}//p;/^\.DELETE/q' Makefile
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
 
 # A change of compiler or flags rebuilds everything.
 FLAGS = $(CC) $(CFLAGS) $(JD_CFLAGS) $(SAN) $(WERROR) $(CPPFLAGS) $(JD_CPPFLAGS) $(PKG_CF)
@@ -119,13 +128,76 @@ UNIT_BINS := $(UNIT_LAYERS:%=$(O)/tests/unit-%)
 unit: $(UNIT_BINS)
 	$(Q)set -e; for t in $^; do echo "  TEST   $$t"; ASAN_OPTIONS=abort_on_error=1 $$t $(TESTFLAGS); done
 
+# What a check needs beside the release build: the build with crash points, the bare loop of the bench.
+.PHONY: demo check crash asan tsan bench setup setup-check
+setup:
+	$(Q)tests/setup/packages.sh run
+	$(Q)$(if $(KAFKA),,tests/setup/services.sh kafka)
+setup-check:
+	$(Q)tests/setup/packages.sh check
+	$(Q)$(if $(KAFKA),,tests/setup/services.sh kafka) ; $(if $(REGISTRY),,tests/setup/services.sh registry)
+
+demo: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo/run.sh
+check: setup-check
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory BUILD=faults all
+	$(Q)$(MAKE) --no-print-directory unit-build
+	$(Q)tests/run.sh $(SUITES)
+crash: setup-check
+	$(Q)$(MAKE) --no-print-directory BUILD=faults all
+	$(Q)tests/crash/run.sh --kills $(or $(KILLS),60) --seed $(or $(SEED),1)
+asan: setup-check
+	$(Q)$(MAKE) --no-print-directory BUILD=asan all unit-build
+	$(Q)BUILD=asan tests/run.sh $(or $(SUITES),unit scenarios replay records broker)
+tsan: setup-check
+	$(Q)$(MAKE) --no-print-directory BUILD=tsan all
+	$(Q)BUILD=tsan tests/run.sh $(or $(SUITES),broker)
+bench: setup-check
+	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor
+	$(Q)tests/bench/run.sh
+$(O)/tests/floor: $(O)/tests/bench/floor.o
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
+
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.[ch]')
-.PHONY: lint format clean
+.PHONY: lint format clean unit-build engine-objects
+unit-build: $(UNIT_BINS)
+engine-objects: $(OBJ_engine)
+# Purity is read off an unoptimised build: an optimiser may delete a call that should not be there.
 lint:
-	$(Q)tests/lint/layers.sh
+	$(Q)$(MAKE) --no-print-directory BUILD=debug engine-objects
+	$(Q)CPPFLAGS='$(JD_CPPFLAGS)' tests/lint/lint.sh
 format:
 	clang-format -i $(C_FILES)
 clean:
 	rm -rf build
+
+BINDIR     ?= $(PREFIX)/bin
+DATADIR    ?= $(PREFIX)/share/journeyd
+SYSCONFDIR ?= /etc
+LIBDIR     ?= $(PREFIX)/lib
+UNITDIR    ?= $(LIBDIR)/systemd/system
+INSTALL    ?= install
+# Everything that install writes, for uninstall; the configuration is an administrator's and stays.
+.PHONY: install uninstall
+install: $(O)/journeyd
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(SYSCONFDIR)/journeyd' '$(DESTDIR)$(DATADIR)/schemas' \
+	    '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(LIBDIR)/sysusers.d' '$(DESTDIR)$(LIBDIR)/tmpfiles.d'
+	$(INSTALL) -m 0755 $(O)/journeyd '$(DESTDIR)$(BINDIR)/journeyd'
+	$(INSTALL) -m 0644 $(wildcard schemas/*) '$(DESTDIR)$(DATADIR)/schemas/'
+	cp -R --no-preserve=ownership config/policies '$(DESTDIR)$(DATADIR)/'
+	$(INSTALL) -m 0644 config/journeyd.yaml '$(DESTDIR)$(DATADIR)/'
+	test -e '$(DESTDIR)$(SYSCONFDIR)/journeyd/1.yaml' || \
+	    $(INSTALL) -m 0644 config/journeyd.yaml '$(DESTDIR)$(SYSCONFDIR)/journeyd/1.yaml'
+	sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' 'systemd/journeyd@.service.in' \
+	    > '$(DESTDIR)$(UNITDIR)/journeyd@.service'
+	$(INSTALL) -m 0644 systemd/sysusers.conf '$(DESTDIR)$(LIBDIR)/sysusers.d/journeyd.conf'
+	$(INSTALL) -m 0644 systemd/tmpfiles.conf '$(DESTDIR)$(LIBDIR)/tmpfiles.d/journeyd.conf'
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/journeyd' '$(DESTDIR)$(UNITDIR)/journeyd@.service' \
+	    '$(DESTDIR)$(LIBDIR)/sysusers.d/journeyd.conf' '$(DESTDIR)$(LIBDIR)/tmpfiles.d/journeyd.conf'
+	rm -rf '$(DESTDIR)$(DATADIR)'
 
 -include $(patsubst %.o,%.d,$(OBJ_all)) $(wildcard $(O)/tests/*/*.d $(O)/tests/*/*/*.d)

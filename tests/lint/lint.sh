@@ -1,0 +1,82 @@
+#!/bin/bash
+# lint.sh [CHECK…]: every static check, one TAP line each. CPPFLAGS: the build's preprocessor flags.
+set -u
+cd "$(dirname "$0")/../.." || exit 70
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+failed=0 number=0
+sources() { git ls-files --cached --others --exclude-standard "$@" | while read -r f; do [ -e "$f" ] && echo "$f"; done; }
+
+check() { # NAME COMMAND…
+    local name=$1
+    shift
+    [ ${#only[@]} = 0 ] || [[ " ${only[*]} " = *" $name "* ]] || return 0
+    number=$((number + 1))
+    if "$@" >"$out" 2>&1; then
+        echo "ok $number - $name"
+    else
+        echo "not ok $number - $name"
+        sed 's/^/  /' "$out" | head -60
+        failed=$((failed + 1))
+    fi
+}
+skip() {
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
+have() { command -v "$1" >/dev/null; }
+
+format_check() { sources '*.[ch]' | xargs clang-format --dry-run -Werror; }
+purity() { tests/lint/purity.sh tests/lint/engine.symbols $(find build/debug/daemon/engine -name '*.o'); }
+cpp_check() {
+    mkdir -p build/cppcheck
+    cppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j2 \
+        --cppcheck-build-dir=build/cppcheck --suppress=missingIncludeSystem -Iinclude -Idaemon -DJD_VERSION='"x"' daemon
+}
+tidy() { # only what changed since it last passed: a file, or any header
+    local headers flags
+    mkdir -p build/tidy
+    headers=$(sources '*.h' .clang-tidy | xargs cat | sha256sum)
+    read -ra flags <<<"${CPPFLAGS//\'/}"
+    # shellcheck disable=SC2016
+    sources 'daemon/*.c' | HEADERS=$headers xargs -P2 -n1 bash -c '
+        file=$0
+        stamp=build/tidy/$( (echo "$HEADERS"; cat "$file") | sha256sum | cut -c1-32)
+        [ -e "$stamp" ] && exit 0
+        clang-tidy --quiet "$file" -- -std=c17 "$@" 2>/dev/null && touch "$stamp"' {} "${flags[@]}"
+}
+headers_alone() { # each header compiles by itself
+    local header status=0
+    while read -r header; do
+        gcc -std=c17 -fsyntax-only -Wall -Werror -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Iinclude -Idaemon \
+            -x c "$header" -Wno-unused-function || status=1
+    done < <(sources 'include/*.h' 'daemon/*.h')
+    return $status
+}
+shell_check() { sources '*.sh' .ci/run | xargs shellcheck -S warning; }
+python_check() {
+    # shellcheck disable=SC2016
+    sources '*.py' | xargs -r python3 -c 'import ast, sys
+for name in sys.argv[1:]: ast.parse(open(name, encoding="utf-8").read(), name)'
+}
+schemas() {
+    sources 'schemas/*.avsc' | xargs -r python3 -c 'import json, sys
+for name in sys.argv[1:]: json.load(open(name, encoding="utf-8"))'
+}
+leftovers() { # no marker of unfinished work, no dead code
+    ! sources '*.c' '*.h' '*.sh' '*.py' Makefile '*.awk' | grep -vx 'tests/lint/lint.sh' |
+        xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b|^#if 0|/work/(shared|wt|main)'
+}
+
+only=("$@")
+check layers tests/lint/layers.sh
+if [ -e tests/lint/engine.symbols ]; then check purity purity; fi
+check headers-alone headers_alone
+check leftovers leftovers
+check schemas schemas
+check python python_check
+if have clang-format; then check format format_check; else skip format "clang-format is not installed"; fi
+if have shellcheck; then check shell shell_check; else skip shell "shellcheck is not installed"; fi
+if have cppcheck; then check cppcheck cpp_check; else skip cppcheck "cppcheck is not installed"; fi
+if have clang-tidy; then check clang-tidy tidy; else skip clang-tidy "clang-tidy is not installed"; fi
+[ $failed = 0 ]
