@@ -70,7 +70,7 @@ endif
 
 # Layers, lowest first: each may use only those before it (tests/lint/layers.sh).
 LAYERS := base engine policy wire adapters shard cli
-$(foreach l,$(LAYERS),$(eval SRC_$l := $(sort $(shell find daemon/$l -name '*.c'))) \
+$(foreach l,$(LAYERS),$(eval SRC_$l := $(sort $(shell find daemon/$l -name '*.c' 2>/dev/null))) \
                       $(eval OBJ_$l := $$(patsubst %.c,$(O)/%.o,$$(SRC_$l))))
 OBJ_all := $(foreach l,$(LAYERS),$(OBJ_$l))
 PKGS := rdkafka hiredis avro-c yaml-0.1 libmicrohttpd jansson libcurl zlib libcrypto
@@ -164,11 +164,11 @@ $(O)/tests/floor: $(O)/tests/bench/floor.o
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.[ch]')
 .PHONY: lint format clean unit-build engine-objects
 unit-build: $(UNIT_BINS)
-engine-objects: $(OBJ_engine)
+engine-objects: $(OBJ_engine) $(GEN)
 # Purity is read off an unoptimised build: an optimiser may delete a call that should not be there.
 lint:
 	$(Q)$(MAKE) --no-print-directory BUILD=debug engine-objects
-	$(Q)CPPFLAGS='$(JD_CPPFLAGS)' tests/lint/lint.sh
+	$(Q)tests/lint/lint.sh
 format:
 	clang-format -i $(C_FILES)
 clean:

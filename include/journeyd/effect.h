@@ -1,36 +1,40 @@
-/* What goes out: alerts, triggers and decision records. Meaning of each field: the .avsc files of schemas/. */
+/* What goes out: alerts, triggers and decision records. Meaning of each field: the .avsc files of schemas/.
+ */
 #ifndef JOURNEYD_EFFECT_H
 #define JOURNEYD_EFFECT_H
 
 #include "journeyd/event.h"
 
 #define JD_STATUS_MAP(X) X(OPEN, "open") X(RESOLVED, "resolved") X(RETRACTED, "retracted")
-#define JD_CAUSE_MAP(X)                                                                             \
-    X(CANCELLED, "cancelled") X(RESCHEDULED, "rescheduled") X(CORRECTED, "corrected")               \
-    X(LAPSED, "lapsed") X(POLICY, "policy") X(FORGOTTEN, "forgotten")
+#define JD_CAUSE_MAP(X)                                                                                      \
+    X(CANCELLED, "cancelled")                                                                                \
+    X(RESCHEDULED, "rescheduled")                                                                            \
+    X(CORRECTED, "corrected") X(LAPSED, "lapsed") X(POLICY, "policy") X(FORGOTTEN, "forgotten")
 #define JD_ALERT_PHASE_MAP(X) X(PREVENTABLE, "preventable") X(INCIDENT, "incident")
-#define JD_SEVERITY_MAP(X) \
+#define JD_SEVERITY_MAP(X)                                                                                   \
     X(INFO, "info") X(LOW, "low") X(MEDIUM, "medium") X(HIGH, "high") X(CRITICAL, "critical")
 #define JD_MODE_MAP(X) X(SHADOW, "shadow") X(ALERT, "alert") X(BLOCK, "block")
 #define JD_SCOPE_MAP(X) X(HCP, "hcp") X(ACCOUNT, "account") X(ACTOR, "actor") X(DECLARED, "declared")
 #define JD_UNIT_MAP(X) X(MS, "ms") X(DAYS, "days") X(TOUCHES, "touches") X(AMOUNT, "amount")
-#define JD_TRIGGER_STATUS_MAP(X) \
+#define JD_TRIGGER_STATUS_MAP(X)                                                                             \
     X(ISSUED, "issued") X(SUPERSEDED, "superseded") X(WITHDRAWN, "withdrawn") X(EXPIRED, "expired")
 /* Why a channel was not chosen, or why nothing was. Closed list; schemas/README.md documents each. */
-#define JD_REJECTION_MAP(X)                                                                         \
-    X(SAME_CHANNEL, "same_channel") X(NO_CONSENT, "no_consent")                                     \
-    X(CONSENT_DENIED, "consent_denied") X(CONSENT_REVOKED, "consent_revoked")                       \
-    X(CONSENT_EXPIRED, "consent_expired") X(CONSENT_UNCONFIRMED, "consent_unconfirmed")             \
-    X(NO_SEE, "no_see") X(APPOINTMENT_ONLY, "appointment_only") X(NO_CONTACT, "no_contact")         \
-    X(NO_APPROVED_CONTENT, "no_approved_content") X(BLOCKING_RULE, "blocking_rule")                 \
-    X(LOWER_RANKED, "lower_ranked")
+#define JD_REJECTION_MAP(X)                                                                                  \
+    X(SAME_CHANNEL, "same_channel")                                                                          \
+    X(NO_CONSENT, "no_consent")                                                                              \
+    X(CONSENT_DENIED, "consent_denied")                                                                      \
+    X(CONSENT_REVOKED, "consent_revoked")                                                                    \
+    X(CONSENT_EXPIRED, "consent_expired") X(CONSENT_UNCONFIRMED, "consent_unconfirmed") X(NO_SEE, "no_see")  \
+        X(APPOINTMENT_ONLY, "appointment_only") X(NO_CONTACT, "no_contact")                                  \
+            X(NO_APPROVED_CONTENT, "no_approved_content") X(BLOCKING_RULE, "blocking_rule")                  \
+                X(LOWER_RANKED, "lower_ranked")
 /* Why a trigger was suggested, or why it changed. Closed list. */
-#define JD_REASON_MAP(X)                                                                            \
-    X(COLLEAGUE_CONTACT_PLANNED, "colleague_contact_planned")                                       \
-    X(COLLEAGUE_CONTACT_DONE, "colleague_contact_done")                                             \
-    X(CONFLICT_RETRACTED, "conflict_retracted") X(CONFLICT_HAPPENED, "conflict_happened")           \
-    X(GROUND_CHANGED, "ground_changed") X(NO_CHANNEL_LEFT, "no_channel_left")                       \
-    X(TIME_PASSED, "time_passed")
+#define JD_REASON_MAP(X)                                                                                     \
+    X(COLLEAGUE_CONTACT_PLANNED, "colleague_contact_planned")                                                \
+    X(COLLEAGUE_CONTACT_DONE, "colleague_contact_done")                                                      \
+    X(CONFLICT_RETRACTED, "conflict_retracted")                                                              \
+    X(CONFLICT_HAPPENED, "conflict_happened")                                                                \
+    X(GROUND_CHANGED, "ground_changed") X(NO_CHANNEL_LEFT, "no_channel_left") X(TIME_PASSED, "time_passed")
 
 #define JD_X_STATUS(n, t) JD_STATUS_##n,
 enum jd_alert_status { JD_STATUS_NONE, JD_STATUS_MAP(JD_X_STATUS) JD_STATUS_END_ };
@@ -122,9 +126,9 @@ struct jd_candidate {
 };
 
 struct jd_gate_result {
-    uint8_t reason;        /* enum jd_rejection_code */
-    struct jd_str rule;    /* of BLOCKING_RULE */
-    struct jd_str detail;  /* fact or content interval that decided; no medical content */
+    uint8_t reason;       /* enum jd_rejection_code */
+    struct jd_str rule;   /* of BLOCKING_RULE */
+    struct jd_str detail; /* fact or content interval that decided; no medical content */
 };
 
 /* A decision: every candidate, also when the answer was "nothing". */
@@ -134,9 +138,9 @@ struct jd_decision {
     struct jd_str alert_id; /* the conflict that asked */
     int64_t attempt;
     struct jd_str actor_id;
-    uint8_t role;           /* enum jd_role */
-    jd_time at;             /* when it was decided */
-    jd_time for_time;       /* the time of the touch that it replaces */
+    uint8_t role;     /* enum jd_role */
+    jd_time at;       /* when it was decided */
+    jd_time for_time; /* the time of the touch that it replaces */
     struct jd_list candidates;
     uint8_t channel; /* enum jd_channel; absent: nothing */
     double propensity;

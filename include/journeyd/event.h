@@ -1,42 +1,54 @@
 /* What comes in: engagement events and profiles, decoded.
  *
  * Structs are plain data in table order; strings point into the arena of the batch. An absent field
- * has the absent value of its kind (journeyd/record.h). Meaning of each field: the .avsc files of schemas/. */
+ * has the absent value of its kind (journeyd/record.h). Meaning of each field: the .avsc files of schemas/.
+ */
 #ifndef JOURNEYD_EVENT_H
 #define JOURNEYD_EVENT_H
 
 #include "journeyd/record.h"
 
 /* Class of an event type (schemas/types.csv). Only TOUCH creates or replaces a touch. */
-#define JD_CLASS_MAP(X) \
+#define JD_CLASS_MAP(X)                                                                                      \
     X(TOUCH, "touch") X(REQUEST, "request") X(RESPONSE, "response") X(FACT, "fact") X(FEEDBACK, "feedback")
 #define JD_PHASE_MAP(X) X(PLANNED, "planned") X(COMPLETED, "completed") X(CANCELLED, "cancelled")
-#define JD_CHANNEL_MAP(X)                                                                           \
-    X(IN_PERSON, "in_person") X(PHONE, "phone") X(VIDEO, "video") X(EMAIL, "email") X(SMS, "sms")   \
-    X(CHAT, "chat") X(WEBINAR, "webinar") X(EVENT, "event") X(PORTAL, "portal") X(WEB, "web")       \
-    X(MAIL, "mail") X(OTHER, "other")
-#define JD_ROLE_MAP(X)                                                                              \
-    X(SALES_REP, "sales_rep") X(MSL, "msl") X(KEY_ACCOUNT_MANAGER, "key_account_manager")           \
-    X(ACCESS, "access") X(HEOR, "heor") X(MARKETING, "marketing")                                   \
-    X(MEDICAL_INFORMATION, "medical_information") X(SPEAKER, "speaker") X(SERVICE, "service")       \
-    X(SYSTEM, "system")
+#define JD_CHANNEL_MAP(X)                                                                                    \
+    X(IN_PERSON, "in_person")                                                                                \
+    X(PHONE, "phone")                                                                                        \
+    X(VIDEO, "video")                                                                                        \
+    X(EMAIL, "email")                                                                                        \
+    X(SMS, "sms") X(CHAT, "chat") X(WEBINAR, "webinar") X(EVENT, "event") X(PORTAL, "portal") X(WEB, "web")  \
+        X(MAIL, "mail") X(OTHER, "other")
+#define JD_ROLE_MAP(X)                                                                                       \
+    X(SALES_REP, "sales_rep")                                                                                \
+    X(MSL, "msl")                                                                                            \
+    X(KEY_ACCOUNT_MANAGER, "key_account_manager")                                                            \
+    X(ACCESS, "access")                                                                                      \
+    X(HEOR, "heor") X(MARKETING, "marketing") X(MEDICAL_INFORMATION, "medical_information")                  \
+        X(SPEAKER, "speaker") X(SERVICE, "service") X(SYSTEM, "system")
 /* What a role works for; jd_role_function() in base/contract.h maps one to the other. */
 #define JD_FUNCTION_MAP(X) X(COMMERCIAL, "commercial") X(MEDICAL, "medical") X(OTHER, "other")
 #define JD_INITIATOR_MAP(X) X(COMPANY, "company") X(HCP, "hcp")
 #define JD_DIRECTION_MAP(X) X(INBOUND, "inbound") X(OUTBOUND, "outbound")
-#define JD_OUTCOME_MAP(X)                                                                           \
-    X(DELIVERED, "delivered") X(OPENED, "opened") X(CLICKED, "clicked") X(BOUNCED, "bounced")       \
-    X(UNSUBSCRIBED, "unsubscribed") X(REGISTERED, "registered") X(ATTENDED, "attended")             \
-    X(NO_SHOW, "no_show") X(ACCEPTED, "accepted") X(DISMISSED, "dismissed")                         \
-    X(EXECUTED, "executed") X(EXPIRED, "expired")
-#define JD_OUTCOME_REASON_MAP(X)                                                                    \
-    X(ALREADY_DONE, "already_done") X(WRONG_TIME, "wrong_time") X(NOT_ACCESSIBLE, "not_accessible") \
-    X(NOT_RELEVANT, "not_relevant") X(NOT_COMPLIANT, "not_compliant")
+#define JD_OUTCOME_MAP(X)                                                                                    \
+    X(DELIVERED, "delivered")                                                                                \
+    X(OPENED, "opened")                                                                                      \
+    X(CLICKED, "clicked")                                                                                    \
+    X(BOUNCED, "bounced")                                                                                    \
+    X(UNSUBSCRIBED, "unsubscribed") X(REGISTERED, "registered") X(ATTENDED, "attended")                      \
+        X(NO_SHOW, "no_show") X(ACCEPTED, "accepted") X(DISMISSED, "dismissed") X(EXECUTED, "executed")      \
+            X(EXPIRED, "expired")
+#define JD_OUTCOME_REASON_MAP(X)                                                                             \
+    X(ALREADY_DONE, "already_done")                                                                          \
+    X(WRONG_TIME, "wrong_time")                                                                              \
+    X(NOT_ACCESSIBLE, "not_accessible") X(NOT_RELEVANT, "not_relevant") X(NOT_COMPLIANT, "not_compliant")
 #define JD_FACT_MAP(X) X(CONSENT, "consent") X(ACCESS, "access")
-#define JD_FACT_STATE_MAP(X)                                                                        \
-    X(GRANTED, "granted") X(CONFIRMED, "confirmed") X(DENIED, "denied") X(REVOKED, "revoked")       \
-    X(NO_SEE, "no_see") X(APPOINTMENT_ONLY, "appointment_only") X(NO_CONTACT, "no_contact")         \
-    X(OPEN, "open")
+#define JD_FACT_STATE_MAP(X)                                                                                 \
+    X(GRANTED, "granted")                                                                                    \
+    X(CONFIRMED, "confirmed")                                                                                \
+    X(DENIED, "denied")                                                                                      \
+    X(REVOKED, "revoked")                                                                                    \
+    X(NO_SEE, "no_see") X(APPOINTMENT_ONLY, "appointment_only") X(NO_CONTACT, "no_contact") X(OPEN, "open")
 
 #define JD_X_CLASS(n, t) JD_CLASS_##n,
 enum jd_class { JD_CLASS_NONE, JD_CLASS_MAP(JD_X_CLASS) JD_CLASS_END_ };
@@ -55,7 +67,10 @@ enum jd_direction { JD_DIRECTION_NONE, JD_DIRECTION_MAP(JD_X_DIRECTION) JD_DIREC
 #define JD_X_OUTCOME(n, t) JD_OUTCOME_##n,
 enum jd_outcome_code { JD_OUTCOME_NONE, JD_OUTCOME_MAP(JD_X_OUTCOME) JD_OUTCOME_END_ };
 #define JD_X_OUTCOME_REASON(n, t) JD_OUTCOME_REASON_##n,
-enum jd_outcome_reason { JD_OUTCOME_REASON_NONE, JD_OUTCOME_REASON_MAP(JD_X_OUTCOME_REASON) JD_OUTCOME_REASON_END_ };
+enum jd_outcome_reason {
+    JD_OUTCOME_REASON_NONE,
+    JD_OUTCOME_REASON_MAP(JD_X_OUTCOME_REASON) JD_OUTCOME_REASON_END_
+};
 #define JD_X_FACT(n, t) JD_FACT_##n,
 enum jd_fact { JD_FACT_NONE, JD_FACT_MAP(JD_X_FACT) JD_FACT_END_ };
 #define JD_X_FACT_STATE(n, t) JD_FACT_STATE_##n,

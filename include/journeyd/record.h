@@ -58,12 +58,12 @@ struct jd_record;
 struct jd_field {
     const char *name;
     enum jd_kind kind;
-    uint32_t flags;                           /* enum jd_field_flags */
-    uint32_t offset;                          /* bytes from the start of the struct */
-    uint32_t max;                             /* STRING: bytes; LIST, MAP: items; 0 = JD_STRING_MAX, JD_LIST_MAX */
-    const struct jd_symbols *symbols;         /* ENUM */
-    const struct jd_record *record;           /* RECORD; LIST of records */
-    const struct jd_record *const *branches;  /* VARIANT: NULL-terminated; branch b is branches[b-1] */
+    uint32_t flags;                   /* enum jd_field_flags */
+    uint32_t offset;                  /* bytes from the start of the struct */
+    uint32_t max;                     /* STRING: bytes; LIST, MAP: items; 0 = JD_STRING_MAX, JD_LIST_MAX */
+    const struct jd_symbols *symbols; /* ENUM */
+    const struct jd_record *record;   /* RECORD; LIST of records */
+    const struct jd_record *const *branches; /* VARIANT: NULL-terminated; branch b is branches[b-1] */
 };
 
 struct jd_record {

@@ -20,9 +20,10 @@
 #include "journeyd/effect.h"
 
 /* Also the branch numbers of the body in schemas/: never renumber, only append. */
-#define JD_ENTRY_MAP(X)                                                                             \
-    X(ENGAGEMENT, "Engagement") X(HCP, "HcpEntry") X(ACCOUNT, "AccountEntry") X(ALERT, "AlertEntry") \
-    X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry")
+#define JD_ENTRY_MAP(X)                                                                                      \
+    X(ENGAGEMENT, "Engagement")                                                                              \
+    X(HCP, "HcpEntry")                                                                                       \
+    X(ACCOUNT, "AccountEntry") X(ALERT, "AlertEntry") X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry")
 #define JD_X_ENTRY(n, t) JD_ENTRY_##n,
 enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
 
@@ -35,10 +36,10 @@ struct jd_seen {
 /* Body of ENGAGEMENT. Engagement key: engagement_id, else the JSON text ["source","id"]. */
 struct jd_engagement {
     struct jd_str key;
-    uint8_t class;       /* enum jd_class */
-    uint8_t lapsed;      /* enum jd_truth: planned, and its time + grace has passed */
-    jd_time applies_from; /* facts: it applies to touches at or after this time */
-    jd_time keep_until;   /* retention; the entry leaves the state after it */
+    uint8_t class;         /* enum jd_class */
+    uint8_t lapsed;        /* enum jd_truth: planned, and its time + grace has passed */
+    jd_time applies_from;  /* facts: it applies to touches at or after this time */
+    jd_time keep_until;    /* retention; the entry leaves the state after it */
     struct jd_event event; /* the winning version; phase CANCELLED: a tombstone */
     struct jd_list seen;   /* of struct jd_seen */
 };
@@ -59,8 +60,8 @@ struct jd_alert_entry {
 
 /* Body of TRIGGER. */
 struct jd_trigger_entry {
-    int64_t attempt;          /* of the last decision */
-    int64_t ground;           /* digest of what the last decision came to: see channels/ */
+    int64_t attempt;           /* of the last decision */
+    int64_t ground;            /* digest of what the last decision came to: see channels/ */
     struct jd_trigger trigger; /* trigger_id absent: the last decision was "nothing" */
 };
 
@@ -74,7 +75,7 @@ struct jd_range {
 
 /* Body of SHARD. */
 struct jd_shard_entry {
-    struct jd_str policy;      /* hash of the policy that decides */
+    struct jd_str policy;       /* hash of the policy that decides */
     struct jd_list catching_up; /* of struct jd_range: profiles are read to here before events are */
 };
 
@@ -98,10 +99,10 @@ struct jd_journal {
     struct jd_str transactional_id;
     struct jd_list ranges; /* of struct jd_range: every input, after the batch */
     int64_t applied, duplicates, filtered, dead_lettered; /* records of this batch */
-    int64_t timers; /* that fired in this batch; it may end between two of one millisecond */
-    jd_time now_before, now_after; /* the shard's clock */
-    jd_time wall;                  /* the wall clock read for the batch; clock: record: JD_TIME_NONE */
-    uint8_t ticked;                /* enum jd_truth: it ended in a tick */
+    int64_t timers;                  /* that fired in this batch; it may end between two of one millisecond */
+    jd_time now_before, now_after;   /* the shard's clock */
+    jd_time wall;                    /* the wall clock read for the batch; clock: record: JD_TIME_NONE */
+    uint8_t ticked;                  /* enum jd_truth: it ended in a tick */
     int64_t effects, effects_digest; /* count; XXH64 chained over topic, key, value of each */
     struct jd_list changes;          /* of struct jd_change */
 };
