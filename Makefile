@@ -170,7 +170,7 @@ lint:
 	$(Q)$(MAKE) --no-print-directory BUILD=debug engine-objects
 	$(Q)tests/lint/lint.sh
 format:
-	clang-format -i $(C_FILES)
+	$(Q)for run in 1 2 3 4 5 6 7 8; do clang-format -i $(C_FILES); done
 clean:
 	rm -rf build
 

@@ -24,10 +24,13 @@
     X(NO_CONSENT, "no_consent")                                                                              \
     X(CONSENT_DENIED, "consent_denied")                                                                      \
     X(CONSENT_REVOKED, "consent_revoked")                                                                    \
-    X(CONSENT_EXPIRED, "consent_expired") X(CONSENT_UNCONFIRMED, "consent_unconfirmed") X(NO_SEE, "no_see")  \
-        X(APPOINTMENT_ONLY, "appointment_only") X(NO_CONTACT, "no_contact")                                  \
-            X(NO_APPROVED_CONTENT, "no_approved_content") X(BLOCKING_RULE, "blocking_rule")                  \
-                X(LOWER_RANKED, "lower_ranked")
+    X(CONSENT_EXPIRED, "consent_expired")                                                                    \
+    X(CONSENT_UNCONFIRMED, "consent_unconfirmed")                                                            \
+    X(NO_SEE, "no_see")                                                                                      \
+    X(APPOINTMENT_ONLY, "appointment_only")                                                                  \
+    X(NO_CONTACT, "no_contact")                                                                              \
+    X(NO_APPROVED_CONTENT, "no_approved_content")                                                            \
+    X(BLOCKING_RULE, "blocking_rule") X(LOWER_RANKED, "lower_ranked")
 /* Why a trigger was suggested, or why it changed. Closed list. */
 #define JD_REASON_MAP(X)                                                                                     \
     X(COLLEAGUE_CONTACT_PLANNED, "colleague_contact_planned")                                                \

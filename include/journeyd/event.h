@@ -17,15 +17,19 @@
     X(PHONE, "phone")                                                                                        \
     X(VIDEO, "video")                                                                                        \
     X(EMAIL, "email")                                                                                        \
-    X(SMS, "sms") X(CHAT, "chat") X(WEBINAR, "webinar") X(EVENT, "event") X(PORTAL, "portal") X(WEB, "web")  \
-        X(MAIL, "mail") X(OTHER, "other")
+    X(SMS, "sms")                                                                                            \
+    X(CHAT, "chat")                                                                                          \
+    X(WEBINAR, "webinar")                                                                                    \
+    X(EVENT, "event") X(PORTAL, "portal") X(WEB, "web") X(MAIL, "mail") X(OTHER, "other")
 #define JD_ROLE_MAP(X)                                                                                       \
     X(SALES_REP, "sales_rep")                                                                                \
     X(MSL, "msl")                                                                                            \
     X(KEY_ACCOUNT_MANAGER, "key_account_manager")                                                            \
     X(ACCESS, "access")                                                                                      \
-    X(HEOR, "heor") X(MARKETING, "marketing") X(MEDICAL_INFORMATION, "medical_information")                  \
-        X(SPEAKER, "speaker") X(SERVICE, "service") X(SYSTEM, "system")
+    X(HEOR, "heor")                                                                                          \
+    X(MARKETING, "marketing")                                                                                \
+    X(MEDICAL_INFORMATION, "medical_information")                                                            \
+    X(SPEAKER, "speaker") X(SERVICE, "service") X(SYSTEM, "system")
 /* What a role works for; jd_role_function() in base/contract.h maps one to the other. */
 #define JD_FUNCTION_MAP(X) X(COMMERCIAL, "commercial") X(MEDICAL, "medical") X(OTHER, "other")
 #define JD_INITIATOR_MAP(X) X(COMPANY, "company") X(HCP, "hcp")
@@ -35,9 +39,11 @@
     X(OPENED, "opened")                                                                                      \
     X(CLICKED, "clicked")                                                                                    \
     X(BOUNCED, "bounced")                                                                                    \
-    X(UNSUBSCRIBED, "unsubscribed") X(REGISTERED, "registered") X(ATTENDED, "attended")                      \
-        X(NO_SHOW, "no_show") X(ACCEPTED, "accepted") X(DISMISSED, "dismissed") X(EXECUTED, "executed")      \
-            X(EXPIRED, "expired")
+    X(UNSUBSCRIBED, "unsubscribed")                                                                          \
+    X(REGISTERED, "registered")                                                                              \
+    X(ATTENDED, "attended")                                                                                  \
+    X(NO_SHOW, "no_show")                                                                                    \
+    X(ACCEPTED, "accepted") X(DISMISSED, "dismissed") X(EXECUTED, "executed") X(EXPIRED, "expired")
 #define JD_OUTCOME_REASON_MAP(X)                                                                             \
     X(ALREADY_DONE, "already_done")                                                                          \
     X(WRONG_TIME, "wrong_time")                                                                              \
