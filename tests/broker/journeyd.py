@@ -300,10 +300,10 @@ class Counts:
     def check(self, ok, what, detail=""):
         if ok:
             self.passed += 1
-            print(f"ok    {what}", flush=True)
+            print(f"  ok    {what}", flush=True)
         else:
             self.failed += 1
-            print(f"FAIL  {what}{': ' if detail else ''}{detail}", flush=True)
+            print(f"  FAIL  {what}{': ' if detail else ''}{detail}", flush=True)
         return ok
 
     def end(self):
