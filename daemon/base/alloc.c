@@ -1,0 +1,30 @@
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *jd_alloc_array(size_t count, size_t size)
+{
+    void *bytes = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+    if (bytes == NULL) {
+        (void)fprintf(stderr, "journeyd: out of memory: %zu × %zu bytes\n", count, size);
+        abort();
+    }
+    return bytes;
+}
+
+void *jd_alloc(size_t size)
+{
+    return jd_alloc_array(1, size);
+}
+
+char *jd_alloc_text(const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = jd_alloc(size);
+    memcpy(copy, text, size);
+    return copy;
+}

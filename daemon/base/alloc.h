@@ -1,0 +1,13 @@
+/* Memory for what lives as long as the process or a handle; the work itself allocates in arenas.
+ *
+ * Without memory there is nothing sensible left to do: these print what was asked for and abort. */
+#ifndef JOURNEYD_BASE_ALLOC_H
+#define JOURNEYD_BASE_ALLOC_H
+
+#include "journeyd/types.h"
+
+void *jd_alloc(size_t size);                     /* zeroed, at least one byte; owned: free() */
+void *jd_alloc_array(size_t count, size_t size); /* the same for an array; the product is checked */
+char *jd_alloc_text(const char *text);           /* a copy; NULL stays NULL */
+
+#endif
