@@ -65,7 +65,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
            jd_txt("text", text));
 }
 
-static bool apply(rd_kafka_conf_t *conf, const struct jd_property *property, struct jd_error *err)
+static bool apply(rd_kafka_conf_t *conf, const struct jd_kafka_property *property, struct jd_error *err)
 {
     char reason[256];
     if (rd_kafka_conf_set(conf, property->name, property->value, reason, sizeof reason) == RD_KAFKA_CONF_OK)
@@ -73,10 +73,10 @@ static bool apply(rd_kafka_conf_t *conf, const struct jd_property *property, str
     return jd_error_set(err, JD_EXIT_CONFIG, "kafka.%s: %s", property->name, reason);
 }
 
-rd_kafka_conf_t *jd_kafka_conf(const struct jd_kafka_config *config, const struct jd_property *defaults,
-                               const struct jd_property *fixed, struct jd_error *err)
+rd_kafka_conf_t *jd_kafka_conf(const struct jd_kafka_config *config, const struct jd_kafka_property *defaults,
+                               const struct jd_kafka_property *fixed, struct jd_error *err)
 {
-    static const struct jd_property common[] = {
+    static const struct jd_kafka_property common[] = {
         {"socket.nagle.disable", "true"},     /* 2.0.2 leaves Nagle's algorithm on */
         {"socket.keepalive.enable", "true"},  /* dead peers show */
         {"reconnect.backoff.ms", "50"},       /* a restarted broker is found again … */
@@ -85,15 +85,15 @@ rd_kafka_conf_t *jd_kafka_conf(const struct jd_kafka_config *config, const struc
     };
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool is_ok = true;
-    for (const struct jd_property *p = common; is_ok && p->name != NULL; p++)
+    for (const struct jd_kafka_property *p = common; is_ok && p->name != NULL; p++)
         is_ok = apply(conf, p, err);
-    for (const struct jd_property *p = defaults; is_ok && p->name != NULL; p++)
+    for (const struct jd_kafka_property *p = defaults; is_ok && p->name != NULL; p++)
         is_ok = apply(conf, p, err);
     for (uint32_t i = 0; is_ok && i < config->property_count; i++)
         is_ok = apply(conf, &config->properties[i], err);
-    for (const struct jd_property *p = fixed; is_ok && p->name != NULL; p++)
+    for (const struct jd_kafka_property *p = fixed; is_ok && p->name != NULL; p++)
         is_ok = apply(conf, p, err);
-    is_ok = is_ok && apply(conf, &(struct jd_property){"client.id", config->client_id}, err);
+    is_ok = is_ok && apply(conf, &(struct jd_kafka_property){"client.id", config->client_id}, err);
     if (!is_ok) {
         rd_kafka_conf_destroy(conf);
         return NULL;

@@ -35,7 +35,7 @@ enum jd_kafka_status {
 };
 const char *jd_kafka_status_name(enum jd_kafka_status status); /* "ok", "retry", … static */
 
-struct jd_property {
+struct jd_kafka_property {
     const char *name, *value;
 };
 
@@ -43,7 +43,7 @@ struct jd_property {
  * the protocol depends on after them; a user's value for one of these is refused by
  * jd_kafka_check_property(). All pointers are borrowed for the call that takes the config. */
 struct jd_kafka_config {
-    const struct jd_property *properties; /* must include bootstrap.servers */
+    const struct jd_kafka_property *properties; /* must include bootstrap.servers */
     uint32_t property_count;
     const char *client_id;
 };
@@ -210,6 +210,9 @@ struct jd_record_out {
     const struct jd_header *headers;
     uint32_t header_count;
     jd_time timestamp; /* JD_TIME_NONE: now */
+    /* NULL, or where the record's offset goes when it is acknowledged; borrowed until a flush that is OK, or
+     * the end of the transaction. */
+    int64_t *offset;
 };
 /* The most that a record of these sizes takes of a topic's limit. */
 int64_t jd_record_size(const struct jd_record_out *record);
@@ -248,7 +251,7 @@ struct jd_topic_facts {
 struct jd_topic_spec {
     const char *topic;
     int32_t partitions;
-    const struct jd_property *config; /* cleanup.policy, retention.ms, … */
+    const struct jd_kafka_property *config; /* cleanup.policy, retention.ms, … */
     uint32_t config_count;
 };
 

@@ -37,7 +37,7 @@ static int64_t now_ms(void)
 
 struct jd_admin *jd_admin_open(const struct jd_kafka_config *config, struct jd_error *err)
 {
-    static const struct jd_property fixed[] = {{"allow.auto.create.topics", "false"}, {NULL, NULL}};
+    static const struct jd_kafka_property fixed[] = {{"allow.auto.create.topics", "false"}, {NULL, NULL}};
     rd_kafka_conf_t *conf = jd_kafka_conf(config, &fixed[1], fixed, err);
     if (conf == NULL)
         return NULL;

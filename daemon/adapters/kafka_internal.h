@@ -8,8 +8,8 @@
 
 /* A configuration with our defaults, the user's properties, then `fixed` (ended by a NULL name). NULL: `err`.
  */
-rd_kafka_conf_t *jd_kafka_conf(const struct jd_kafka_config *config, const struct jd_property *defaults,
-                               const struct jd_property *fixed, struct jd_error *err);
+rd_kafka_conf_t *jd_kafka_conf(const struct jd_kafka_config *config, const struct jd_kafka_property *defaults,
+                               const struct jd_kafka_property *fixed, struct jd_error *err);
 /* Makes the handle and takes `conf`, also on failure (NULL). */
 rd_kafka_t *jd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct jd_error *err);
 

@@ -58,12 +58,12 @@ struct jd_member *jd_member_open(const struct jd_kafka_config *config,
     char session[16];
     (void)snprintf(session, sizeof session, "%d",
                    member_config->session_timeout_ms > 0 ? member_config->session_timeout_ms : 10000);
-    const struct jd_property defaults[] = {
+    const struct jd_kafka_property defaults[] = {
         {"session.timeout.ms", session},
         {"heartbeat.interval.ms", "1000"},
         {NULL, NULL},
     };
-    const struct jd_property fixed[] = {
+    const struct jd_kafka_property fixed[] = {
         {"group.id", member_config->group},
         {"group.instance.id", member_config->instance_id},
         {"partition.assignment.strategy", "range"},

@@ -35,7 +35,12 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 {
     (void)rk;
     struct jd_producer *producer = opaque;
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || producer->refused != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (message->_private != NULL)
+            *(int64_t *)message->_private = message->offset;
+        return;
+    }
+    if (producer->refused != RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
     producer->refused = message->err;
     (void)snprintf(producer->refused_topic, sizeof producer->refused_topic, "%s/%d",
@@ -123,14 +128,14 @@ static rd_kafka_conf_t *make_conf(const struct jd_kafka_config *config,
     (void)snprintf(timeout, sizeof timeout, "%d",
                    producer_config->transaction_timeout_ms > 0 ? producer_config->transaction_timeout_ms
                                                                : 10000);
-    const struct jd_property defaults[] = {
+    const struct jd_kafka_property defaults[] = {
         {"linger.ms", "5"},
         {"compression.type", "lz4"},
         {"retry.backoff.ms", "3"}, /* 100 would delay a transaction that follows another closely */
         {NULL, NULL},
     };
     const bool is_transactional = producer_config->transactional_id != NULL;
-    const struct jd_property fixed[] = {
+    const struct jd_kafka_property fixed[] = {
         {"enable.idempotence", "true"},
         {"batch.size", batch_size},
         {"message.max.bytes", message_max},
@@ -247,9 +252,10 @@ static rd_kafka_resp_err_t enqueue(struct jd_producer *producer, const struct jd
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, record->value.size}},
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
          .u.i64 = record->timestamp == JD_TIME_NONE ? 0 : record->timestamp},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = record->offset},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };
-    rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, args, headers == NULL ? 6 : 7);
+    rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, args, headers == NULL ? 7 : 8);
     if (error == NULL)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);

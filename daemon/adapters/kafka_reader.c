@@ -83,12 +83,12 @@ struct jd_reader *jd_reader_open(const struct jd_kafka_config *config,
     char kbytes[16];
     (void)snprintf(kbytes, sizeof kbytes, "%u",
                    reader_config->queue_kbytes > 0 ? (unsigned)reader_config->queue_kbytes : 4096u);
-    const struct jd_property defaults[] = {
+    const struct jd_kafka_property defaults[] = {
         {"fetch.wait.max.ms", "50"}, /* how late an end may be reported */
         {"fetch.error.backoff.ms", "50"},
         {NULL, NULL},
     };
-    const struct jd_property fixed[] = {
+    const struct jd_kafka_property fixed[] = {
         {"isolation.level",
          reader_config->isolation == JD_READ_COMMITTED ? "read_committed" : "read_uncommitted"},
         {"queued.max.messages.kbytes", kbytes},
