@@ -21,7 +21,7 @@ enum jd_problem_severity { JD_PROBLEM_ERROR = 1, JD_PROBLEM_WARNING };
 struct jd_problem {
     enum jd_problem_severity severity;
     struct jd_place place;
-    struct jd_str text; /* what is wrong, and what was expected */
+    struct jd_str text; /* what is wrong, and what was expected; ends with a NUL, as does the hint */
     struct jd_str hint; /* what to do, or the nearest valid name; may be absent */
 };
 

@@ -9,6 +9,7 @@
 #ifndef JOURNEYD_POLICY_SETTINGS_H
 #define JOURNEYD_POLICY_SETTINGS_H
 
+#include "base/log.h"
 #include "policy/diagnostics.h"
 
 enum jd_setting_clock { JD_CLOCK_WALL = 1, JD_CLOCK_RECORD };
@@ -16,11 +17,9 @@ enum jd_setting_start { JD_START_EARLIEST = 1, JD_START_LATEST };
 enum jd_setting_loss { JD_LOSS_FAIL = 1, JD_LOSS_REBUILD };
 enum jd_setting_encoding { JD_ENCODING_AUTO = 1, JD_ENCODING_JSON, JD_ENCODING_AVRO };
 enum jd_setting_partitioner { JD_PARTITIONER_MURMUR2 = 1, JD_PARTITIONER_CRC32 };
-enum jd_setting_log_level { JD_SETTING_ERROR = 1, JD_SETTING_WARN, JD_SETTING_INFO, JD_SETTING_DEBUG };
-enum jd_setting_log_format { JD_SETTING_LOGFMT = 1, JD_SETTING_JSON };
 
 /* A librdkafka property, passed through. A secret's value comes from the file that `<name>_file` names. */
-struct jd_property {
+struct jd_kafka_setting {
     struct jd_str name, value; /* each ends with a NUL */
     struct jd_place place;
     bool secret; /* never print the value */
@@ -41,7 +40,8 @@ struct jd_settings {
     enum jd_setting_partitioner partitioner;
     struct jd_str http; /* host:port; absent: none */
 
-    const struct jd_property *kafka; /* in the order written, those of the environment last; unique names */
+    const struct jd_kafka_setting
+        *kafka; /* in the order written, those of the environment last; unique names */
     uint32_t kafka_count;
 
     /* Names on the broker; an optional one that is `none` is absent, and so is its dead-letter topic. */
@@ -87,8 +87,8 @@ struct jd_settings {
     } retry;
 
     struct {
-        enum jd_setting_log_level level;
-        enum jd_setting_log_format format;
+        enum jd_log_level level;
+        enum jd_log_format format;
     } log;
 };
 

@@ -1,0 +1,78 @@
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "support.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+static char directory[512];
+
+const char *scratch(void)
+{
+    if (directory[0] == '\0') {
+        const char *root = getenv("TMPDIR");
+        (void)snprintf(directory, sizeof directory, "%s/jd-policy-XXXXXX", root != NULL ? root : "/tmp");
+        cr_assert_not_null(mkdtemp(directory));
+    }
+    return directory;
+}
+
+static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *walk)
+{
+    (void)status, (void)flag, (void)walk;
+    return remove(path);
+}
+
+void scratch_done(void)
+{
+    if (directory[0] != '\0')
+        (void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    directory[0] = '\0';
+}
+
+const char *scratch_write(const char *name, const void *bytes, size_t size)
+{
+    static char path[1024];
+    (void)snprintf(path, sizeof path, "%s/%s", scratch(), name);
+    for (char *slash = path + strlen(scratch()) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "we");
+    cr_assert_not_null(file, "%s", path);
+    cr_assert_eq(fwrite(bytes, 1, size, file), size);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_eq(chmod(path, 0600), 0);
+    return path;
+}
+
+const char *scratch_text(const char *name, const char *text)
+{
+    return scratch_write(name, text, strlen(text));
+}
+
+static bool holds(struct jd_str s, const char *part)
+{
+    return part == NULL || (s.ptr != NULL && strstr(s.ptr, part) != NULL);
+}
+
+const struct jd_problem *find_problem(const struct jd_diagnostics *problems, const char *file, uint32_t line,
+                                      uint32_t column, const char *text, const char *hint)
+{
+    for (uint32_t i = 0; i < problems->count; i++) {
+        const struct jd_problem *p = &problems->items[i];
+        size_t size = strlen(file);
+        if (p->place.file.size >= size &&
+            memcmp(p->place.file.ptr + p->place.file.size - size, file, size) == 0 &&
+            (line == 0 || p->place.line == line) && (column == 0 || p->place.column == column) &&
+            holds(p->text, text) && holds(p->hint, hint))
+            return p;
+    }
+    jd_diagnostics_print(problems, stderr);
+    return NULL;
+}

@@ -1,0 +1,19 @@
+/* What the tests of policy/ share: files in a directory of their own, and looking at problems. */
+#ifndef JOURNEYD_TESTS_POLICY_SUPPORT_H
+#define JOURNEYD_TESTS_POLICY_SUPPORT_H
+
+#include "policy/diagnostics.h"
+
+/* A new directory below $TMPDIR; static, one a test process. Removed by scratch_done. */
+const char *scratch(void);
+void scratch_done(void);
+/* Writes a file there (directories on the way are made) and returns its path; static until the next call. */
+const char *scratch_write(const char *name, const void *bytes, size_t size);
+const char *scratch_text(const char *name, const char *text);
+
+/* The first problem whose place and texts fit: line and column 0 fit any, NULL texts too. The file's name
+ * must end with `file`. NULL: none, and all problems are printed. */
+const struct jd_problem *find_problem(const struct jd_diagnostics *problems, const char *file, uint32_t line,
+                                      uint32_t column, const char *text, const char *hint);
+
+#endif
