@@ -287,7 +287,7 @@ static void check_topics(struct jd_settings_file *f, struct jd_str file)
 static void check_together(struct jd_settings_file *f, struct jd_str file)
 {
     const struct jd_settings *s = &f->settings;
-    if (s->encoding.out == JD_ENCODING_AVRO && s->registry.url.ptr == NULL) {
+    if (s->encoding.out == JD_SETTING_ENCODING_AVRO && s->registry.url.ptr == NULL) {
         jd_problem_add(f->problems, JD_PROBLEM_ERROR, place_of(f, "encoding", "out", file),
                        "encoding: out: avro needs registry: { url: ... }");
     }

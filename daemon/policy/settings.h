@@ -15,7 +15,7 @@
 enum jd_setting_clock { JD_CLOCK_WALL = 1, JD_CLOCK_RECORD };
 enum jd_setting_start { JD_START_EARLIEST = 1, JD_START_LATEST };
 enum jd_setting_loss { JD_LOSS_FAIL = 1, JD_LOSS_REBUILD };
-enum jd_setting_encoding { JD_ENCODING_AUTO = 1, JD_ENCODING_JSON, JD_ENCODING_AVRO };
+enum jd_setting_encoding { JD_SETTING_ENCODING_AUTO = 1, JD_SETTING_ENCODING_JSON, JD_SETTING_ENCODING_AVRO };
 enum jd_setting_partitioner { JD_PARTITIONER_MURMUR2 = 1, JD_PARTITIONER_CRC32 };
 
 /* A librdkafka property, passed through. A secret's value comes from the file that `<name>_file` names. */

@@ -103,7 +103,7 @@ const struct jd_setting_row jd_setting_rows[] = {
 
     {"encoding", "in", JD_SETTING_CHOICE, AT(encoding.in), .value = "auto", .choices = encodings_in,
      .help = "How input values are encoded; auto goes by the content type, then by the first byte."},
-    {"encoding", "out", JD_SETTING_CHOICE, AT(encoding.out), JD_ENCODING_JSON, .value = "json",
+    {"encoding", "out", JD_SETTING_CHOICE, AT(encoding.out), JD_SETTING_ENCODING_JSON, .value = "json",
      .choices = encodings_out, .help = "How output values are encoded; avro needs a registry."},
     {"encoding", "events_schema", JD_SETTING_FILE, AT(encoding.events_schema),
      .help = "Avro schema of events that come without the registry's framing."},
