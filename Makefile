@@ -9,6 +9,7 @@
 #   make bench        the daemon against a bare librdkafka loop on the same records
 #   make lint         layers, purity, cppcheck, clang-tidy, format, shell, options against README
 #   make format       clang-format in place
+#   make reference    the generated parts of README.md and config/journeyd.yaml
 #   make install      PREFIX, DESTDIR, SYSCONFDIR, UNITDIR; make uninstall takes it back
 #   make clean        removes build/ (the download cache stays)
 #   make help         this text
@@ -162,13 +163,19 @@ $(O)/tests/floor: $(O)/tests/bench/floor.o
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.[ch]')
-.PHONY: lint format clean unit-build engine-objects
+.PHONY: lint reference format clean unit-build engine-objects
 unit-build: $(UNIT_BINS)
 engine-objects: $(OBJ_engine) $(GEN)
 # Purity is read off an unoptimised build: an optimiser may delete a call that should not be there.
 lint:
-	$(Q)$(MAKE) --no-print-directory BUILD=debug engine-objects
+	$(Q)$(MAKE) --no-print-directory BUILD=debug engine-objects build/debug/tests/reference
 	$(Q)tests/lint/lint.sh
+# The generated parts of README.md and config/journeyd.yaml.
+reference: $(O)/tests/reference
+	$(Q)tests/lint/reference.sh write $<
+$(O)/tests/reference: $(O)/tests/lint/reference.o $(OBJ_base) $(OBJ_engine) $(OBJ_policy)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 format:
 	$(Q)for run in 1 2 3 4 5 6 7 8; do clang-format -i $(C_FILES); done
 clean:

@@ -7,6 +7,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 70
 export BUILD=${BUILD:-release}
+export JOURNEYD=$PWD/build/$BUILD/journeyd
 logs=build/logs-$BUILD
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0 started=$SECONDS

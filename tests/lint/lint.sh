@@ -80,6 +80,7 @@ if [ -e tests/lint/engine.symbols ]; then check purity purity; fi
 check headers-alone headers_alone
 check leftovers leftovers
 check schemas schemas
+check reference tests/lint/reference.sh check build/debug/tests/reference
 check python python_check
 if have clang-format; then check format format_check; else skip format "clang-format is not installed"; fi
 if have shellcheck; then check shell shell_check; else skip shell "shellcheck is not installed"; fi
