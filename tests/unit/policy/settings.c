@@ -47,8 +47,8 @@ Test(settings, defaults_are_those_of_the_design)
     cr_expect_eq(s->on_state_loss, JD_LOSS_FAIL);
     cr_expect_eq(s->partitioner, JD_PARTITIONER_MURMUR2);
     cr_expect_text(s->http, "127.0.0.1:9464");
-    cr_expect_eq(s->encoding.in, JD_ENCODING_AUTO);
-    cr_expect_eq(s->encoding.out, JD_ENCODING_JSON);
+    cr_expect_eq(s->encoding.in, JD_SETTING_ENCODING_AUTO);
+    cr_expect_eq(s->encoding.out, JD_SETTING_ENCODING_JSON);
     cr_expect_eq(s->redis.flush_interval_ms, 250);
     cr_expect_text(s->redis.host, "cache");
     cr_expect_eq(s->redis.port, 6380);
