@@ -9,9 +9,7 @@ import hashlib
 import json
 import pathlib
 import random
-import struct
 import tarfile
-import urllib.request
 
 import journeyd as jd
 
@@ -24,7 +22,6 @@ POLICY = {
     "conflicts.yaml": [{"id": "same-day", "version": 1, "kind": "proximity", "a": {"role": "sales_rep"},
                         "b": {"role": "msl"}, "within": "1d", "mode": "alert", "severity": "high"}],
 }
-DAY = "2026-03-0"
 
 
 def envelope(event_id, kind="call.completed", time="2026-03-02T09:00:00Z", **more):
@@ -128,7 +125,7 @@ class Suite:
                      headers=envelope(f"a{size}", **{"content-type": "application/avro"}))
         self.bad("half a frame", {"bad_framing", "truncated"}, value=b"\0\0\0",
                  headers=envelope("frame", **{"content-type": "application/avro"}))
-        self.bad("unknown schema id", "unknown_schema", value=b"\0" + struct.pack(">I", 999999999) + datum,
+        self.bad("unknown schema id", "unknown_schema", value=jd.framed(999999999, datum),
                  headers=envelope("schema", **{"content-type": "application/avro"}))
         self.bad("trailing Avro", "trailing_bytes", value=self.framed(datum + b"\0"),
                  headers=envelope("trail", **{"content-type": "application/avro"}))
@@ -168,15 +165,7 @@ class Suite:
                             self.bad(f"suite {name}", set(), value=value)
 
     def framed(self, datum):
-        return b"\0" + struct.pack(">I", self.schema_id) + datum
-
-    def register(self):
-        text = (jd.ROOT / "schemas/EngagementEvent.avsc").read_text()
-        request = urllib.request.Request(f"{jd.REGISTRY}/subjects/{self.cluster.group}-value/versions",
-                                         json.dumps({"schema": text}).encode(),
-                                         {"Content-Type": "application/vnd.schemaregistry.v1+json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            self.schema_id = json.load(answer)["id"]
+        return jd.framed(self.schema_id, datum)
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -245,7 +234,7 @@ class Suite:
         for name, content in POLICY.items():
             (policy / name).write_text(json.dumps(content))
         config = self.cluster.config(max_record_bytes="256KiB")
-        self.register()
+        self.schema_id = jd.register(f"{self.topic}-value", SCHEMA)
         self.cluster.publish(config, policy)
         daemon = jd.Daemon(self.cluster, config).start().wait_ready()
         # A good record first: it sets the clock.

@@ -9,9 +9,11 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -289,6 +291,130 @@ def avro(schema, value, names=None):
             out += avro(field["type"], (value or {}).get(field["name"], missing), names)
         return out
     raise ValueError(f"no writer for {schema}")
+
+
+def read_avro(schema, data, at=0, names=None):
+    """One datum and where it ends."""
+    names = {} if names is None else names
+    if isinstance(schema, str):
+        schema = names.get(schema, schema)
+
+    def varint(at):
+        n, shift = 0, 0
+        while True:
+            n |= (data[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+            if not data[at - 1] & 0x80:
+                return (n >> 1) ^ -(n & 1), at
+
+    if isinstance(schema, list):
+        branch, at = varint(at)
+        return read_avro(schema[branch], data, at, names)
+    kind = schema["type"] if isinstance(schema, dict) else schema
+    if isinstance(kind, (dict, list)):
+        return read_avro(kind, data, at, names)
+    if kind == "null":
+        return None, at
+    if kind == "boolean":
+        return data[at] == 1, at + 1
+    if kind in ("int", "long"):
+        return varint(at)
+    if kind == "double":
+        return struct.unpack_from("<d", data, at)[0], at + 8
+    if kind == "string":
+        size, at = varint(at)
+        return data[at:at + size].decode(), at + size
+    if kind == "enum":
+        names[schema["name"]] = schema
+        n, at = varint(at)
+        return schema["symbols"][n], at
+    if kind in ("array", "map"):
+        items = []
+        while True:
+            count, at = varint(at)
+            if count == 0:
+                return (items if kind == "array" else dict(items)), at
+            for _ in range(count):
+                if kind == "map":
+                    key, at = read_avro("string", data, at)
+                    value, at = read_avro(schema["values"], data, at, names)
+                    items.append((key, value))
+                else:
+                    value, at = read_avro(schema["items"], data, at, names)
+                    items.append(value)
+    if kind == "record":
+        names[schema["name"]] = schema
+        out = {}
+        for field in schema["fields"]:
+            out[field["name"]], at = read_avro(field["type"], data, at, names)
+        return out, at
+    raise ValueError(f"no reader for {schema}")
+
+
+def register(subject, schema):
+    """Registers a schema (as a dict) and returns its id."""
+    request = urllib.request.Request(f"{REGISTRY}/subjects/{subject}/versions",
+                                     json.dumps({"schema": json.dumps(schema)}).encode(),
+                                     {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["id"]
+
+
+def framed(schema_id, datum):
+    return b"\0" + struct.pack(">I", schema_id) + datum
+
+
+class Gate:
+    """A TCP door in front of a server, that can be shut: connections are cut and new ones refused."""
+
+    def __init__(self, target):
+        self.target, self.port, self.open, self.pairs = target, free_port(), False, []
+        self.shut_lock = threading.Lock()
+
+    def up(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
+        self.open = True
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+        return self
+
+    def accept(self, listener):
+        while True:
+            try:
+                client, _ = listener.accept()
+                server = socket.create_connection(self.target)
+            except OSError:
+                return
+            with self.shut_lock:
+                self.pairs.append((client, server))
+            for a, b in ((client, server), (server, client)):
+                threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while chunk := a.recv(65536):
+                b.sendall(chunk)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def down(self):
+        self.open = False
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        with self.shut_lock:
+            for pair in self.pairs:
+                for s in pair:
+                    try:
+                        s.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+            self.pairs = []
 
 
 class Counts:
