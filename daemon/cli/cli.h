@@ -19,7 +19,6 @@ struct jd_command {
     enum jd_exit (*run)(const void *arguments, const struct jd_words *operands, struct jd_error *err);
 };
 
-
 enum { JD_ARGUMENTS_MAX = 512 };
 
 #endif

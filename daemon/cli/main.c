@@ -2,17 +2,13 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "cli/cli.h"
+#include "policy/diagnostics.h"
 
 static const struct jd_command *const commands[] = {
     NULL,
 };
-
-static const char *command_name(const void *context, size_t index)
-{
-    (void)context;
-    return commands[index] == NULL ? NULL : commands[index]->name;
-}
 
 static void print_usage(FILE *to)
 {
@@ -108,7 +104,11 @@ int main(int argc, char **argv)
             return (int)finish(dispatch(commands[i], argv + 2, (size_t)argc - 2));
         }
     }
-    const char *near = jd_nearest(word, command_name, NULL);
+    const char *names[JD_COUNT(commands)] = {NULL};
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        names[i] = commands[i]->name;
+    }
+    const char *near = jd_nearest_name(jd_str_of(word), names);
     fprintf(stderr, "journeyd: unknown command \"%s\"%s%s%s\nSee: journeyd --help\n", word,
             near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
     return JD_EXIT_USAGE;

@@ -5,52 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISTANCE_WORD_MAX = 63 }; /* longer words are nobody's typing error */
+#include "policy/diagnostics.h"
 
-static size_t edit_distance(const char *a, const char *b)
-{
-    const size_t b_size = strlen(b);
-    if (strlen(a) > DISTANCE_WORD_MAX || b_size > DISTANCE_WORD_MAX) {
-        return SIZE_MAX;
-    }
-    size_t row[DISTANCE_WORD_MAX + 1];
-    for (size_t j = 0; j <= b_size; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            const size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            const size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = substitute < shift ? substitute : shift;
-        }
-    }
-    return row[b_size];
-}
-
-const char *jd_nearest(const char *word, const char *(*name)(const void *context, size_t index),
-                       const void *context)
-{
-    const char *best = NULL;
-    size_t best_distance = strlen(word) / 3 + 1;
-    const char *candidate = NULL;
-    for (size_t i = 0; (candidate = name(context, i)) != NULL; i++) {
-        const size_t distance = edit_distance(word, candidate);
-        if (distance < best_distance || (best == NULL && distance == best_distance)) {
-            best = candidate;
-            best_distance = distance;
-        }
-    }
-    return best;
-}
-
-static const char *option_name(const void *context, size_t index)
-{
-    const struct jd_option *table = context;
-    return table[index].kind == JD_OPTION_END ? NULL : table[index].name;
-}
+enum { OPTIONS_MAX = 32 }; /* of one command */
 
 static const struct jd_option *find(const struct jd_option *table, const char *name, size_t name_size)
 {
@@ -144,10 +101,11 @@ static bool parse_word(const struct jd_option *table, const char *word, struct c
     const size_t name_size = equals != NULL ? (size_t)(equals - name) : strlen(name);
     const struct jd_option *option = word[1] == '-' ? find(table, name, name_size) : NULL;
     if (option == NULL) {
-        char text[DISTANCE_WORD_MAX + 1];
-        snprintf(text, sizeof(text), "%.*s", (int)(name_size < sizeof(text) ? name_size : sizeof(text) - 1),
-                 name);
-        const char *near = jd_nearest(text, option_name, table);
+        const char *names[OPTIONS_MAX + 1] = {NULL};
+        for (size_t i = 0; i < OPTIONS_MAX && table[i].kind != JD_OPTION_END; i++) {
+            names[i] = table[i].name;
+        }
+        const char *near = jd_nearest_name((struct jd_str){name, (uint32_t)name_size}, names);
         return near == NULL
                    ? jd_error_set(err, JD_EXIT_USAGE, "unknown option %s", word)
                    : jd_error_set(err, JD_EXIT_USAGE, "unknown option %s; did you mean --%s?", word, near);

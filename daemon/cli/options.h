@@ -44,9 +44,4 @@ void jd_options_done(const struct jd_option *table, void *arguments, struct jd_w
 /* One line an option, aligned. */
 void jd_options_help(const struct jd_option *table, FILE *to);
 
-/* The name nearest to `word` by edit distance, or NULL when none is near: at most a third of it wrong.
- * `name(i)` gives the i-th name, NULL ends the list. */
-const char *jd_nearest(const char *word, const char *(*name)(const void *context, size_t index),
-                       const void *context);
-
 #endif

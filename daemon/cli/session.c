@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-extern char **environ;
+extern char **environ; /* of POSIX, which declares it nowhere */
 
 /* INPUT: made by its owner. OUTPUT, JOURNAL and POLICIES may be made by us. */
 enum kind { KIND_INPUT, KIND_OUTPUT, KIND_JOURNAL, KIND_POLICIES };
@@ -39,21 +38,9 @@ static const char *name_of(const struct jd_settings *settings, enum jd_session_t
     return name->ptr == NULL || strcmp(name->ptr, "none") == 0 ? NULL : name->ptr;
 }
 
-bool jd_session_open(struct jd_session *session, const char *config, struct jd_error *err)
+bool jd_session_take(struct jd_session *session, struct jd_settings_file *file, struct jd_error *err)
 {
-    *session = (struct jd_session){0};
-    struct jd_diagnostics problems;
-    jd_diagnostics_init(&problems);
-    session->file = jd_settings_load(config, environ, &problems);
-    if (problems.count > 0) {
-        jd_diagnostics_print(&problems, stderr);
-    }
-    jd_diagnostics_done(&problems);
-    if (session->file == NULL) {
-        *err = (struct jd_error){.code = JD_EXIT_CONFIG};
-        return false;
-    }
-    session->settings = jd_settings_of(session->file);
+    *session = (struct jd_session){.file = file, .settings = jd_settings_of(file)};
     const uint32_t count = session->settings->kafka_count;
     session->properties = calloc((size_t)count + 1, sizeof(*session->properties));
     if (session->properties == NULL) {
@@ -67,6 +54,28 @@ bool jd_session_open(struct jd_session *session, const char *config, struct jd_e
                                               .property_count = count,
                                               .client_id = session->settings->instance.ptr};
     return true;
+}
+
+struct jd_settings_file *jd_session_settings(const char *config, struct jd_diagnostics *problems)
+{
+    return jd_settings_load(config, environ, problems);
+}
+
+bool jd_session_open(struct jd_session *session, const char *config, struct jd_error *err)
+{
+    *session = (struct jd_session){0};
+    struct jd_diagnostics problems;
+    jd_diagnostics_init(&problems);
+    struct jd_settings_file *file = jd_session_settings(config, &problems);
+    if (problems.count > 0) {
+        jd_diagnostics_print(&problems, stderr);
+    }
+    jd_diagnostics_done(&problems);
+    if (file == NULL) {
+        *err = (struct jd_error){.code = JD_EXIT_CONFIG};
+        return false;
+    }
+    return jd_session_take(session, file, err);
 }
 
 void jd_session_close(struct jd_session *session)

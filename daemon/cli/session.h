@@ -41,6 +41,11 @@ struct jd_session {
 /* Reads the configuration and its environment; all its problems go to standard error. False: err->text is
  * empty if they were printed. */
 JD_MUST_CHECK bool jd_session_open(struct jd_session *session, const char *config, struct jd_error *err);
+/* The same in two steps, for whoever shows the problems himself: the settings, NULL when there was an error;
+ * then a session that owns them. */
+struct jd_settings_file *jd_session_settings(const char *config, struct jd_diagnostics *problems);
+JD_MUST_CHECK bool jd_session_take(struct jd_session *session, struct jd_settings_file *file,
+                                   struct jd_error *err);
 void jd_session_close(struct jd_session *session); /* accepts one that was not opened: {0} */
 
 /* Waits for the cluster (start_timeout; JD_EXIT_UNAVAILABLE) and looks at every topic. */

@@ -117,18 +117,3 @@ Test(options, every_refusal_names_the_word)
         done(&p);
     }
 }
-
-static const char *name_of(const void *context, size_t index)
-{
-    const char *const *names = context;
-    return names[index];
-}
-
-Test(options, nearest_is_near_or_nothing)
-{
-    static const char *const names[] = {"replay", "reset", "test", "verify", NULL};
-    cr_assert_str_eq(jd_nearest("rpelay", name_of, names), "replay");
-    cr_assert_str_eq(jd_nearest("verfy", name_of, names), "verify");
-    cr_assert_null(jd_nearest("frobnicate", name_of, names));
-    cr_assert_null(jd_nearest("", name_of, (const char *const[]){NULL}));
-}
