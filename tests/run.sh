@@ -2,6 +2,9 @@
 # run.sh [SUITE…]: runs the suites of tests/suites (all without arguments), each with its time limit, shows
 # progress, and ends with one line `N passed, N failed, N skipped`. Exit code 1 on any failure.
 #
+# Two lanes run side by side, one for what computes and one for what mostly waits for services; ONE_LANE=1
+# runs everything in turn.
+#
 # A suite tells its counts by Criterion's synthesis lines, by TAP lines, or by lines
 # `N passed, N failed, N skipped`. One that dies, overruns its time or tells nothing counts as one failure.
 set -u
@@ -10,7 +13,7 @@ export BUILD=${BUILD:-release}
 export JOURNEYD=$PWD/build/$BUILD/journeyd
 logs=build/logs-$BUILD
 mkdir -p "$logs"
-passed=0 failed=0 skipped=0 started=$SECONDS
+started=$SECONDS
 
 counts() { # LOG: passed failed skipped
     awk '
@@ -26,10 +29,13 @@ counts() { # LOG: passed failed skipped
         END { print p + 0, f + 0, s + 0 }' "$1"
 }
 
-suite() { # NAME LIMIT COMMAND
+suite() { # NAME LIMIT COMMAND: one line of result on standard output, its counts into $results
     local name=$1 limit=$2 command=$3 log=$logs/$1.log begin=$SECONDS status=0 p f s
-    printf '%-12s ' "$name"
-    timeout --kill-after=20 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null || status=$?
+    timeout --kill-after=20 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
+    local child=$!
+    # shellcheck disable=SC2064
+    trap "kill $child 2>/dev/null; wait $child; exit 143" TERM
+    wait $child || status=$?
     read -r p f s < <(counts "$log")
     if [ $status = 124 ]; then
         echo "over its limit of $limit s" >>"$log"
@@ -40,21 +46,39 @@ suite() { # NAME LIMIT COMMAND
         echo "the suite reported no test" >>"$log"
         f=1
     fi
-    printf '%4d s  %6d passed %4d failed %4d skipped\n' $((SECONDS - begin)) "$p" "$f" "$s"
-    if [ "$f" != 0 ]; then
-        echo "  --- $log (last 60 lines, exit code $status)"
-        { grep -nE '^not ok|FAILED|\[FAIL\]|\[----\]|ERROR: |Assertion' "$log" | head -20; tail -60 "$log"; } | sed 's/^/  /'
-    fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    echo "$p $f $s" >>"$results"
+    { # in one write: lanes print side by side
+        printf '%-12s %4d s  %6d passed %4d failed %4d skipped\n' "$name" $((SECONDS - begin)) "$p" "$f" "$s"
+        if [ "$f" != 0 ]; then
+            echo "  --- $log (exit code $status)"
+            { grep -nE '^not ok|FAIL|\[----\]|ERROR: |Assertion' "$log" | head -30; tail -40 "$log"; } | sed 's/^/  /'
+        fi
+    } >"$log.result"
+    cat "$log.result"
 }
 
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; wait; exit 143' TERM INT
 wanted=" $* "
-while IFS='|' read -r name limit command; do
-    name=${name// /}
-    case $name in '' | '#'*) continue ;; esac
-    [ $# = 0 ] || [[ $wanted = *" $name "* ]] || continue
-    suite "$name" "${limit// /}" "$command"
-done <tests/suites
+lane() { # NUMBER: its suites one after the other
+    local name limit lane command
+    while IFS='|' read -r name limit lane command; do
+        name=${name// /}
+        case $name in '' | '#'*) continue ;; esac
+        [ "$wanted" = "  " ] || [[ $wanted = *" $name "* ]] || continue
+        [ -n "${ONE_LANE:-}" ] || [ "${lane// /}" = "$1" ] || continue
+        suite "$name" "${limit// /}" "$command"
+    done <tests/suites
+}
+if [ -n "${ONE_LANE:-}" ]; then
+    lane 0
+else
+    lane 1 &
+    lane 2 &
+    wait
+fi
+read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$results")
 echo "in $((SECONDS - started)) s; logs in $logs"
 echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed = 0 ]
+[ "$failed" = 0 ]
