@@ -28,6 +28,7 @@ struct jd_instance {
     uint32_t part_count;
     const struct jd_touch *members[2]; /* in time order; ties: engagement key */
     uint32_t member_count;
+    enum jd_alert_phase phase;
     enum jd_severity severity;
     struct jd_decimal observed, limit;
     enum jd_unit unit;

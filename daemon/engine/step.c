@@ -1,0 +1,349 @@
+/* The map of a decision. One input of one physician comes in:
+ *
+ *   event ──► seen before? ──► too late, too early? ──► which version counts? ──► entry put
+ *                                                                │ another one than before
+ *   profile ──► the greatest recorded_at ──► entry put           ▼
+ *                         │ another zone            jd_alerts_refresh: rules that touch it ──► alerts
+ *                         └──────────────────────►               │
+ *   timer ──► plan lapses, plan's hour comes, retention ends ────┘
+ */
+#include "engine/step.h"
+
+#include "base/avro.h"
+#include "base/contract.h"
+#include "base/str.h"
+#include "engine/conflicts/alert.h"
+
+/* ---- what a step leaves behind ---- */
+
+void jd_output_change(struct jd_output *out, const struct jd_change *change)
+{
+    if (out->change_count == out->change_capacity)
+        out->changes = jd_arena_grow(out->arena, out->changes, out->change_count, &out->change_capacity,
+                                     sizeof *out->changes);
+    out->changes[out->change_count++] = *change;
+    out->changes_size += change->body.body.size;
+}
+
+void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value)
+{
+    struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
+    struct jd_change change = {.key = step->key,
+                               .id = jd_arena_str(step->arena, id),
+                               .kind = kind,
+                               .due = due == JD_NEVER ? JD_TIME_NONE : due,
+                               .body = {kind, body}};
+    step->state = jd_states_put(step->fold, step->key, kind, id, due, body, value);
+    jd_output_change(step->out, &change);
+}
+
+void jd_step_delete(struct jd_step *step, struct jd_entry *entry)
+{
+    struct jd_change change = {.key = step->key,
+                               .id = jd_arena_str(step->arena, jd_entry_id(entry)),
+                               .kind = entry->kind,
+                               .due = JD_TIME_NONE};
+    jd_states_delete(step->fold, step->state, entry);
+    jd_output_change(step->out, &change);
+}
+
+void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
+                  const struct jd_record *record, const void *value, struct jd_str id)
+{
+    struct jd_output *out = step->out;
+    if (out->effect_count == out->effect_capacity)
+        out->effects = jd_arena_grow(out->arena, out->effects, out->effect_count, &out->effect_capacity,
+                                     sizeof *out->effects);
+    out->effects[out->effect_count++] = (struct jd_effect){.topic = topic,
+                                                           .key = key,
+                                                           .record = record,
+                                                           .value = value,
+                                                           .at = step->now,
+                                                           .id = id,
+                                                           .traceparent = step->traceparent};
+}
+
+/* ---- events ---- */
+
+static jd_time later(jd_time a, jd_time b)
+{
+    return a > b ? a : b;
+}
+
+/* Stored times stay inside what the contract admits; one ms is left for the deadline after it. */
+static jd_time bounded(jd_time t)
+{
+    return t < JD_TIME_MAX ? t : JD_TIME_MAX - 1;
+}
+
+static jd_time lapses_after(const struct jd_program *program, const struct jd_event *event)
+{
+    return bounded(jd_touch_time(event) + program->planned_grace_ms);
+}
+
+/* When the engine wants to see an engagement again: at the hour of a plan (its alerts become
+ * incidents), when the plan lapses, when it is kept no longer. */
+static jd_time engagement_due(const struct jd_step *step, const struct jd_engagement *engagement)
+{
+    jd_time t = jd_touch_time(&engagement->event);
+    if (engagement->class == JD_CLASS_TOUCH && engagement->event.phase == JD_PHASE_PLANNED &&
+        engagement->lapsed != JD_TRUE)
+        return t > step->now ? t : lapses_after(step->program, &engagement->event) + 1;
+    return engagement->keep_until == JD_TIME_NONE ? JD_NEVER : engagement->keep_until + 1;
+}
+
+/* Until when a version is kept. A grace longer than the lateness keeps what a plan may still concern. */
+static jd_time keep_until(const struct jd_step *step, const struct jd_engagement *engagement,
+                          const struct jd_event *event)
+{
+    const struct jd_program *program = step->program;
+    /* A fact decides touches until another takes its place: it stays. */
+    if (engagement->class == JD_CLASS_FACT && engagement->event.phase != JD_PHASE_CANCELLED)
+        return JD_TIME_NONE;
+    jd_time t = later(later(jd_touch_time(event), jd_touch_recorded(event)), step->now);
+    jd_time until =
+        bounded(t + later(program->allowed_lateness_ms, program->planned_grace_ms) + program->window_ms);
+    return later(until, engagement->keep_until); /* JD_TIME_NONE is less than any time */
+}
+
+/* Where this event was seen before at this physician, NULL: nowhere. */
+static const struct jd_seen *find_seen(const struct jd_step *step, const struct jd_event *event)
+{
+    uint32_t hash = jd_seen_hash(event->source, event->id), from, to;
+    uint64_t bit = jd_filter_bit(hash);
+    jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
+    for (; from < to; from++) {
+        const struct jd_entry *entry = step->state->slots[from].entry;
+        if (!(step->state->slots[from].filter & bit))
+            continue;
+        const uint32_t *hashes = jd_entry_hashes(entry);
+        for (uint32_t i = 0; i < entry->seen_count; i++) {
+            if (hashes[i] != hash)
+                continue;
+            const struct jd_seen *seen = jd_entry_read_engagement(entry, step->arena)->seen.items;
+            if (jd_str_eq(seen[i].source, event->source) && jd_str_eq(seen[i].id, event->id))
+                return &seen[i];
+        }
+    }
+    return NULL;
+}
+
+/* Why an event is refused, NULL: it is not. `held`: the version that counts so far; `wins`: this one
+ * takes its place. */
+static const char *refusal(const struct jd_step *step, const struct jd_input *input,
+                           const struct jd_engagement *held, bool wins)
+{
+    const struct jd_program *program = step->program;
+    if (held != NULL && held->seen.count >= JD_VERSIONS_MAX)
+        return "too_many_versions";
+    if (input->class == JD_CLASS_FACT)
+        return NULL; /* never too late: it applies from a bound that is stored with it */
+    jd_time t = jd_touch_time(input->event), oldest = step->now - program->allowed_lateness_ms;
+    if (t < oldest || (held != NULL && wins && jd_touch_stands(held) && jd_touch_time(&held->event) < oldest))
+        return "too_late";
+    if (t > step->now + program->max_ahead_ms)
+        return "too_far_ahead";
+    if (input->class == JD_CLASS_TOUCH && input->event->phase == JD_PHASE_COMPLETED &&
+        t > step->now + program->future_grace_ms)
+        return "from_the_future";
+    return NULL;
+}
+
+static void see(const struct jd_step *step, struct jd_engagement *engagement, const struct jd_event *event,
+                uint64_t digest)
+{
+    struct jd_seen *seen = jd_arena_array(step->arena, engagement->seen.count + 1, sizeof *seen);
+    const struct jd_seen *old = engagement->seen.items;
+    for (uint32_t i = 0; i < engagement->seen.count; i++)
+        seen[i] = old[i];
+    seen[engagement->seen.count] = (struct jd_seen){event->source, event->id, (int64_t)digest};
+    engagement->seen = (struct jd_list){seen, engagement->seen.count + 1};
+}
+
+/* Why an alert that `held` was part of no longer holds, now that `engagement` counts. */
+static enum jd_cause cause_of(const struct jd_engagement *held, const struct jd_engagement *engagement)
+{
+    if (engagement->event.phase == JD_PHASE_CANCELLED)
+        return JD_CAUSE_CANCELLED;
+    if (engagement->lapsed == JD_TRUE)
+        return JD_CAUSE_LAPSED;
+    if (held != NULL && engagement->event.phase == JD_PHASE_PLANNED &&
+        jd_touch_time(&held->event) != jd_touch_time(&engagement->event))
+        return JD_CAUSE_RESCHEDULED;
+    return JD_CAUSE_CORRECTED;
+}
+
+static struct jd_str entry_id(const struct jd_step *step, uint8_t class, struct jd_str key)
+{
+    struct jd_str name = jd_symbol_text(&jd_class_symbols, class);
+    return jd_arena_printf(step->arena, JD_STR_FMT ":" JD_STR_FMT, JD_STR_ARG(name), JD_STR_ARG(key));
+}
+
+/* `seen` digests are of the decoded content, so that they agree across encodings. */
+static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *input, const char **reason)
+{
+    static const char *const identity[] = {"id", "source", NULL};
+    const struct jd_event *event = input->event;
+    uint64_t digest = jd_avro_digest(&jd_event_record, event, identity, step->arena);
+    const struct jd_seen *seen = find_seen(step, event);
+    if (seen != NULL) {
+        *reason = "id_conflict";
+        return seen->digest == (int64_t)digest ? JD_DUPLICATE : JD_DEAD_LETTERED;
+    }
+    struct jd_str key = jd_engagement_key(event, step->arena), id = entry_id(step, input->class, key);
+    const struct jd_entry *entry = jd_state_entry(step->state, JD_ENTRY_ENGAGEMENT, id);
+    const struct jd_engagement *held = entry == NULL ? NULL : jd_entry_read_engagement(entry, step->arena);
+    bool wins = held == NULL || jd_version_cmp(event, &held->event) > 0;
+    *reason = refusal(step, input, held, wins);
+    if (*reason != NULL)
+        return JD_DEAD_LETTERED;
+
+    struct jd_engagement engagement = {
+        .key = key, .class = input->class, .applies_from = JD_TIME_NONE, .keep_until = JD_TIME_NONE};
+    if (held != NULL)
+        engagement = *held;
+    see(step, &engagement, event, digest);
+    if (wins) {
+        engagement.event = *event;
+        engagement.lapsed = input->class == JD_CLASS_TOUCH && event->phase == JD_PHASE_PLANNED &&
+                                    step->now > lapses_after(step->program, event)
+                                ? JD_TRUE
+                                : JD_TRUTH_NONE;
+        if (input->class == JD_CLASS_FACT)
+            engagement.applies_from = later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
+    }
+    engagement.keep_until = keep_until(step, &engagement, event);
+    jd_step_put(step, JD_ENTRY_ENGAGEMENT, id, engagement_due(step, &engagement), &engagement);
+    if (wins)
+        jd_alerts_refresh(step, key, cause_of(held, &engagement));
+    return JD_APPLIED;
+}
+
+/* ---- profiles ---- */
+
+static bool zone_known(const struct jd_step *step, struct jd_str zone)
+{
+    for (uint32_t i = 0; i < step->program->zone_count; i++)
+        if (jd_str_eq(step->program->zones[i].name, zone))
+            return true;
+    return zone.ptr == NULL;
+}
+
+/* The greatest recorded_at wins; of equals the greater bytes. */
+static bool profile_wins(const struct jd_step *step, uint8_t kind, jd_time recorded, const void *value)
+{
+    const struct jd_entry *held = jd_state_entry(step->state, kind, JD_STR("-"));
+    if (held == NULL || held->recorded != recorded)
+        return held == NULL || held->recorded < recorded;
+    struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
+    return jd_str_cmp(jd_entry_body(held), body) < 0;
+}
+
+/* A profile stays; the mark that one is gone is kept as long as an older one may still arrive. */
+static jd_time profile_due(const struct jd_step *step, bool gone, jd_time recorded)
+{
+    return gone ? bounded(later(recorded, step->now) + step->program->allowed_lateness_ms) + 1 : JD_NEVER;
+}
+
+static enum jd_verdict step_hcp(struct jd_step *step, const struct jd_input *input, const char **reason)
+{
+    struct jd_hcp_entry entry = {.recorded_at = input->stamp};
+    jd_record_clear(&jd_hcp_profile_record, &entry.profile);
+    if (input->hcp != NULL) {
+        if (!zone_known(step, input->hcp->zone)) {
+            *reason = "unknown_zone";
+            return JD_DEAD_LETTERED;
+        }
+        entry.profile = *input->hcp;
+        entry.profile.hcp_id = input->key;
+        entry.recorded_at = input->hcp->recorded_at;
+    }
+    if (!profile_wins(step, JD_ENTRY_HCP, entry.recorded_at, &entry))
+        return JD_APPLIED;
+    const struct jd_hcp_profile *before = jd_state_profile(step->state, step->arena);
+    struct jd_str zone = before == NULL ? (struct jd_str){0} : before->zone;
+    struct jd_str country = before == NULL ? (struct jd_str){0} : before->country;
+    jd_step_put(step, JD_ENTRY_HCP, JD_STR("-"), profile_due(step, input->hcp == NULL, entry.recorded_at),
+                &entry);
+    if (!jd_str_eq(zone, entry.profile.zone) || !jd_str_eq(country, entry.profile.country))
+        jd_alerts_refresh_civil(step);
+    return JD_APPLIED;
+}
+
+static enum jd_verdict step_account(struct jd_step *step, const struct jd_input *input, const char **reason)
+{
+    struct jd_account_entry entry = {.recorded_at = input->stamp};
+    jd_record_clear(&jd_account_profile_record, &entry.profile);
+    if (input->account != NULL) {
+        if (!zone_known(step, input->account->zone)) {
+            *reason = "unknown_zone";
+            return JD_DEAD_LETTERED;
+        }
+        entry.profile = *input->account;
+        entry.profile.account_id = input->key;
+        entry.recorded_at = input->account->recorded_at;
+    }
+    if (profile_wins(step, JD_ENTRY_ACCOUNT, entry.recorded_at, &entry))
+        jd_step_put(step, JD_ENTRY_ACCOUNT, JD_STR("-"),
+                    profile_due(step, input->account == NULL, entry.recorded_at), &entry);
+    return JD_APPLIED;
+}
+
+enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input, const char **reason)
+{
+    enum jd_verdict verdict = JD_APPLIED;
+    switch (input->kind) {
+    case JD_INPUT_EVENT:
+        verdict = step_event(step, input, reason);
+        break;
+    case JD_INPUT_HCP_PROFILE:
+        verdict = step_hcp(step, input, reason);
+        break;
+    case JD_INPUT_ACCOUNT_PROFILE:
+        return step_account(step, input, reason);
+    case JD_INPUT_TOUCH:
+    case JD_INPUT_CLOCK:
+        return JD_APPLIED; /* nothing of a key */
+    }
+    return verdict;
+}
+
+/* ---- timers ---- */
+
+static void engagement_timer(struct jd_step *step, struct jd_entry *entry)
+{
+    struct jd_engagement engagement = *jd_entry_read_engagement(entry, step->arena);
+    bool planned = engagement.class == JD_CLASS_TOUCH && engagement.event.phase == JD_PHASE_PLANNED &&
+                   engagement.lapsed != JD_TRUE;
+    if (!planned && engagement.keep_until < step->now) {
+        jd_step_delete(step, entry);
+        jd_alerts_forget(step, engagement.key);
+        return;
+    }
+    if (planned && step->now > lapses_after(step->program, &engagement.event))
+        engagement.lapsed = JD_TRUE;
+    jd_step_put(step, JD_ENTRY_ENGAGEMENT, jd_arena_str(step->arena, jd_entry_id(entry)),
+                engagement_due(step, &engagement), &engagement);
+    if (planned)
+        jd_alerts_refresh(step, engagement.key, cause_of(NULL, &engagement));
+}
+
+void jd_step_timer(struct jd_step *step, struct jd_entry *entry)
+{
+    switch ((enum jd_entry_kind)entry->kind) {
+    case JD_ENTRY_ENGAGEMENT:
+        engagement_timer(step, entry);
+        break;
+    case JD_ENTRY_ALERT:
+        jd_alert_close(step, entry);
+        break;
+    case JD_ENTRY_HCP: /* the mark of a profile that is gone */
+    case JD_ENTRY_ACCOUNT:
+    case JD_ENTRY_TRIGGER:
+    case JD_ENTRY_SHARD:
+    case JD_ENTRY_NONE:
+    case JD_ENTRY_END_:
+        jd_step_delete(step, entry);
+        break;
+    }
+}

@@ -1,0 +1,32 @@
+/* One step: one input or one timer of one key at one `now`. What it changes is stored at once and noted
+ * in the output, together with what it tells the world. */
+#ifndef JOURNEYD_ENGINE_STEP_H
+#define JOURNEYD_ENGINE_STEP_H
+
+#include "engine/touches.h"
+
+struct jd_step {
+    struct jd_fold *fold;
+    const struct jd_program *program;
+    struct jd_output *out;
+    struct jd_arena *arena; /* of the output */
+    struct jd_str key;      /* "hcp:<id>", "account:<id>" */
+    struct jd_str hcp;      /* bare id */
+    struct jd_state *state; /* NULL: nothing held yet */
+    jd_time now;
+    struct jd_str traceparent; /* of the input; absent for timers */
+};
+
+/* Store an entry; `value` is the record of its kind, `due` JD_NEVER: no timer. */
+void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value);
+void jd_step_delete(struct jd_step *step, struct jd_entry *entry);
+void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
+                  const struct jd_record *record, const void *value, struct jd_str id);
+void jd_output_change(struct jd_output *out, const struct jd_change *change);
+
+/* Decide one input, its clock already moved. */
+enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input, const char **reason);
+/* The timer of an entry is due. */
+void jd_step_timer(struct jd_step *step, struct jd_entry *entry);
+
+#endif

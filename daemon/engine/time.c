@@ -1,0 +1,86 @@
+#include "engine/time.h"
+
+#include "base/civil.h"
+
+/* Longer than any zone is from UTC, or changes by at once. */
+static const int64_t zone_slack = 2 * JD_DAY;
+enum { MONTH_DAYS_MAX = 31, YEAR_MAX = 9999 };
+
+/* Floor division: times before 1970 have dates too. */
+static int64_t day_of(int64_t local)
+{
+    return local / JD_DAY - (local % JD_DAY < 0);
+}
+
+/* The stretch of constant offset that `t` lies in. */
+static uint32_t stretch(const struct jd_zone *zone, jd_time t)
+{
+    uint32_t low = 0, high = zone->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (zone->at[middle] <= t)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int64_t local_of(const struct jd_zone *zone, jd_time t)
+{
+    return t + zone->offsets[stretch(zone, t)] * JD_SECOND;
+}
+
+int64_t jd_local_day(const struct jd_zone *zone, jd_time t)
+{
+    return day_of(local_of(zone, t));
+}
+
+jd_time jd_local_instant(const struct jd_zone *zone, int64_t local)
+{
+    /* The first stretch that ends after its reading of `local` has it: in a fold that is the earlier
+     * one. In a gap its reading lies before the stretch begins, and the one before decides. */
+    uint32_t i = stretch(zone, local - zone_slack);
+    for (; i < zone->count; i++)
+        if (local - zone->offsets[i] * JD_SECOND < zone->at[i])
+            break;
+    jd_time t = local - zone->offsets[i] * JD_SECOND;
+    return i > 0 && t < zone->at[i - 1] ? local - zone->offsets[i - 1] * JD_SECOND : t;
+}
+
+jd_time jd_plus_months(const struct jd_zone *zone, jd_time t, int64_t months)
+{
+    int64_t local = local_of(zone, t), date = day_of(local);
+    int year, month, day;
+    jd_civil_from_days(date, &year, &month, &day);
+    int64_t count = (int64_t)year * 12 + month - 1 + months;
+    year = count / 12 > YEAR_MAX ? YEAR_MAX : (int)(count / 12);
+    month = (int)(count % 12) + 1;
+    int last = jd_days_in_month(year, month);
+    return jd_local_instant(zone, jd_days_from_civil(year, month, day < last ? day : last) * JD_DAY + local -
+                                      date * JD_DAY);
+}
+
+struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const struct jd_zone *zone_a,
+                                    jd_time b, const struct jd_zone *zone_b)
+{
+    jd_time early = a < b ? a : b, late = a < b ? b : a;
+    struct jd_distance d = {.observed = late - early, .limit = span->amount, .unit = JD_UNIT_MS};
+    if (span->unit == JD_SPAN_DAYS_LOCAL) {
+        int64_t days = jd_local_day(zone_a, a) - jd_local_day(zone_b, b);
+        d.observed = days < 0 ? -days : days;
+        d.unit = JD_UNIT_DAYS;
+    } else if (span->unit == JD_SPAN_MONTHS) {
+        d.limit = jd_plus_months(a < b ? zone_a : zone_b, early, span->amount) - early;
+    }
+    d.inside = d.observed <= d.limit;
+    return d;
+}
+
+int64_t jd_span_reach(const struct jd_span *span)
+{
+    if (span->unit == JD_SPAN_MS)
+        return span->amount;
+    int64_t days = span->unit == JD_SPAN_MONTHS ? span->amount * MONTH_DAYS_MAX : span->amount + 1;
+    return days * JD_DAY + zone_slack;
+}

@@ -1,0 +1,27 @@
+/* Civil time in compiled zones, and windows between two instants (semantics: exact units are exact,
+ * months are civil, clamped, reckoned forward from the earlier member). */
+#ifndef JOURNEYD_ENGINE_TIME_H
+#define JOURNEYD_ENGINE_TIME_H
+
+#include "engine/program.h"
+
+/* Local date at `t`, in days since 1970-01-01. */
+int64_t jd_local_day(const struct jd_zone *zone, jd_time t);
+/* The instant of a local time given as ms since local 1970-01-01T00:00. In a gap it moves forward by the
+ * gap's length, in a fold the first is taken. */
+jd_time jd_local_instant(const struct jd_zone *zone, int64_t local);
+/* `t` plus civil months: same local time, day clamped to its month. */
+jd_time jd_plus_months(const struct jd_zone *zone, jd_time t, int64_t months);
+
+/* How far apart two instants are by a window, each in its own zone. */
+struct jd_distance {
+    int64_t observed, limit; /* in `unit` */
+    enum jd_unit unit;       /* MS or DAYS */
+    bool inside;             /* observed is within the window, its edge included */
+};
+struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const struct jd_zone *zone_a,
+                                    jd_time b, const struct jd_zone *zone_b);
+/* No two instants inside the window are farther apart than this, in ms. */
+int64_t jd_span_reach(const struct jd_span *span);
+
+#endif

@@ -1,0 +1,64 @@
+/* Engagements and their touches: which version counts, when it counts, what is too late, and a view of
+ * the touches of one physician for the rules. */
+#ifndef JOURNEYD_ENGINE_TOUCHES_H
+#define JOURNEYD_ENGINE_TOUCHES_H
+
+#include "engine/state.h"
+
+/* Versions that one engagement may have while it is held; the next is refused "too_many_versions". */
+enum { JD_VERSIONS_MAX = 1024 };
+
+/* Time of a touch: `start`, else `time`. */
+jd_time jd_touch_time(const struct jd_event *event);
+/* When it was recorded: `recorded_at`, else `time`. */
+jd_time jd_touch_recorded(const struct jd_event *event);
+/* Is it a touch now: neither cancelled nor lapsed? */
+bool jd_touch_stands(const struct jd_engagement *engagement);
+/* engagement_id, else the JSON text ["source","id"]. */
+struct jd_str jd_engagement_key(const struct jd_event *event, struct jd_arena *arena);
+struct jd_str jd_event_name(const struct jd_event *event, struct jd_arena *arena); /* ["source","id"] */
+/* Of two versions of one engagement the greater counts: recorded, then planned < completed < cancelled,
+ * then the event's id as bytes (then its source: two systems may use one id). */
+int jd_version_cmp(const struct jd_event *a, const struct jd_event *b);
+
+/* A touch as rules see it. */
+struct jd_touch {
+    const struct jd_entry *entry; /* NULL: a hypothetical one */
+    jd_time time;
+    uint8_t class, phase;
+    struct jd_str key;            /* engagement key */
+    const uint64_t *bits;         /* selectors that it matches and rules that it takes part in */
+    const struct jd_event *event; /* engagement_id set to the key */
+    const struct jd_zone *zone;   /* in which its local date is reckoned */
+    struct jd_touch *next;        /* of those opened in this view */
+};
+
+/* What rules read of one physician. Entries are opened when a rule asks for them, once. */
+struct jd_touches {
+    const struct jd_fold *fold;
+    const struct jd_state *state; /* may be NULL */
+    struct jd_arena *arena;       /* borrowed */
+    jd_time now;
+    const struct jd_zone *zone; /* of the physician's profile or its market; NULL: the touch's market */
+    struct jd_touch *opened;
+};
+
+struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
+                                  struct jd_arena *arena);
+/* The touch of an entry; arena. */
+const struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry *entry);
+/* A touch that is not there: `event`, with this engagement key. */
+const struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event,
+                                          struct jd_str key);
+/* As instances name it: the engagement key of a touch, ["source","id"] of anything else. */
+struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena);
+/* First of the standing touches with time >= `from`. */
+uint32_t jd_touches_from(const struct jd_touches *view, jd_time from);
+
+/* Reads a body that was checked when it was stored; arena, strings too. */
+const struct jd_engagement *jd_entry_read_engagement(const struct jd_entry *entry, struct jd_arena *arena);
+const struct jd_alert *jd_entry_read_alert(const struct jd_entry *entry, struct jd_arena *arena);
+const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state,
+                                              struct jd_arena *arena); /* NULL: none */
+
+#endif
