@@ -318,7 +318,8 @@ static void sort(struct jd_step *step, struct items *list)
             uint32_t a = start, middle = start + run < list->count ? start + run : list->count;
             uint32_t b = middle, end = middle + run < list->count ? middle + run : list->count;
             for (uint32_t i = start; i < end; i++)
-                to[i] = a < middle && (b == end || item_order(&from[a], &from[b]) <= 0) ? from[a++] : from[b++];
+                to[i] =
+                    a < middle && (b == end || item_order(&from[a], &from[b]) <= 0) ? from[a++] : from[b++];
         }
         struct item *other = from;
         from = to;
