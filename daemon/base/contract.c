@@ -70,6 +70,9 @@ enum {
         .size = (uint32_t)sizeof(struct S)                                                                   \
     }
 
+/* One row a field. */
+/* clang-format off */
+
 #define S jd_actor
 static const struct jd_field actor_fields[] = {
     STRING(id, REQUIRED),
@@ -207,9 +210,14 @@ const struct jd_record jd_hcp_profile_record = DEFINE(jd_hcp_profile, "HcpProfil
 
 #define S jd_account_profile
 static const struct jd_field jd_account_profile_fields[] = {
-    STRING(account_id, REQUIRED),      TIME(recorded_at, REQUIRED), STRING(name_code, OPTIONAL),
-    STRING(country, OPTIONAL),         STRING(zone, OPTIONAL),      LIST(access, access_interval, .max = 256),
-    INT(visits_per_day_max, OPTIONAL), MAP(attributes, OPTIONAL),
+    STRING(account_id, REQUIRED),
+    TIME(recorded_at, REQUIRED),
+    STRING(name_code, OPTIONAL),
+    STRING(country, OPTIONAL),
+    STRING(zone, OPTIONAL),
+    LIST(access, access_interval, .max = 256),
+    INT(visits_per_day_max, OPTIONAL),
+    MAP(attributes, OPTIONAL),
 };
 const struct jd_record jd_account_profile_record = DEFINE(jd_account_profile, "AccountProfile");
 #undef S
@@ -449,6 +457,8 @@ static const struct jd_field jd_image_fields[] = {
 };
 const struct jd_record jd_image_record = DEFINE(jd_image, "JourneyState");
 #undef S
+
+/* clang-format on */
 
 uint8_t jd_symbol_of(const struct jd_symbols *symbols, struct jd_str text)
 {

@@ -36,6 +36,7 @@ struct jd_event_type {
     uint8_t phase;      /* enum jd_phase that the type implies, NONE: as the event says */
     uint8_t fact;       /* enum jd_fact */
     uint8_t fact_state; /* enum jd_fact_state */
+    uint8_t channel;    /* enum jd_channel: of a fact that names none */
 };
 const struct jd_event_type *jd_event_type_of(struct jd_str name); /* NULL: not listed */
 

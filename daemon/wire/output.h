@@ -26,6 +26,10 @@ const char *jd_topic_type(enum jd_topic topic);
 /* The schema of a topic's values: name of its record. Static. */
 const struct jd_record *jd_topic_record(enum jd_topic topic);
 
+/* Reads back what jd_wire_effect wrote as `value`, JSON or Avro, framed or bare. False: `err`. */
+JD_MUST_CHECK bool jd_wire_read_back(const struct jd_record *record, struct jd_str bytes,
+                                     struct jd_arena *arena, void *value, struct jd_error *err);
+
 /* The dead letter of `record`: original key, value and headers, and headers jd.dlq.*. `group` is this
  * daemon's consumer group. Where that is larger than `limit` bytes (0: any size), a stub: null value,
  * the original headers left out, jd.dlq.sha256 and jd.dlq.size of the value instead. */

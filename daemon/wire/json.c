@@ -1,0 +1,709 @@
+/* The JSON reader.
+ *
+ * One pass, no tree: the text's members are matched to the rows of the field table and their values go
+ * straight into the struct. Text without escapes is borrowed. Writers keep the order of their fields, so the
+ * search for a name starts after the last one found and mostly ends there. */
+#include "wire/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/avro.h"
+#include "base/contract.h"
+#include "base/str.h"
+#include "wire/json_reader.h"
+#include "wire/pair.h"
+
+static void describe(const struct jd_json_place *place, char *text, size_t size)
+{
+    size_t used = 0;
+    const struct jd_json_place *chain[JD_JSON_DEPTH_MAX + 1];
+    uint32_t count = 0;
+    for (; place != NULL && count < JD_COUNT(chain); place = place->outer)
+        chain[count++] = place;
+    while (count-- > 0 && used + 1 < size) {
+        const struct jd_json_place *p = chain[count];
+        int wrote = p->name != NULL ? snprintf(text + used, size - used, used == 0 ? "%s" : ".%s", p->name)
+                                    : snprintf(text + used, size - used, "[%u]", p->index);
+        used += wrote < 0 ? size : (size_t)wrote;
+    }
+}
+
+bool jd_json_fail(struct jd_json *j, enum jd_refusal refusal)
+{
+    char path[128] = "value";
+    describe(j->place, path, sizeof path);
+    return jd_reject_set(j->why, refusal, "%s at byte %zu", path, (size_t)(j->at - j->start));
+}
+
+bool jd_json_bad(struct jd_json *j)
+{
+    return jd_json_fail(j, j->at == j->end ? JD_REFUSED_TRUNCATED : JD_REFUSED_BAD_JSON);
+}
+
+void jd_json_blanks(struct jd_json *j)
+{
+    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t'))
+        j->at++;
+}
+
+/* ---- texts --------------------------------------------------------------------------------------- */
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* The first byte at or after `p` that is a quote, a backslash, a control character or not ASCII. */
+static const char *plain_end(const char *p, const char *end)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof word);
+        uint64_t quote = word ^ EACH_BYTE(0x22), slash = word ^ EACH_BYTE(0x5C);
+        uint64_t found = (((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) |
+                          ((word - EACH_BYTE(0x20)) & ~word) | word) &
+                         EACH_BYTE(0x80);
+        if (found != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return p + __builtin_ctzll(found) / 8; /* marks above the first may be false, the first is not */
+#else
+            break;
+#endif
+        }
+    }
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80)
+        p++;
+    return p;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* Four hex digits at *p; negative: they are not. */
+static int32_t hex_unit(const char *p, const char *end)
+{
+    int32_t unit = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(p[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+static char *put_utf8(char *to, uint32_t c)
+{
+    if (c < 0x80) {
+        *to++ = (char)c;
+    } else if (c < 0x800) {
+        *to++ = (char)(0xC0 | c >> 6);
+        *to++ = (char)(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+        *to++ = (char)(0xE0 | c >> 12);
+        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
+        *to++ = (char)(0x80 | (c & 0x3F));
+    } else {
+        *to++ = (char)(0xF0 | c >> 18);
+        *to++ = (char)(0x80 | (c >> 12 & 0x3F));
+        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
+        *to++ = (char)(0x80 | (c & 0x3F));
+    }
+    return to;
+}
+
+/* `\uXXXX` with *p after the u; a pair of surrogates is one character. */
+static bool take_unicode(struct jd_json *j, const char **p, char **to)
+{
+    int32_t unit = hex_unit(*p, j->end), low;
+    if (unit < 0)
+        return jd_json_bad(j);
+    *p += 4;
+    uint32_t c = (uint32_t)unit;
+    if (c >= 0xD800 && c <= 0xDFFF) {
+        if (c >= 0xDC00 || j->end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u' ||
+            (low = hex_unit(*p + 2, j->end)) < 0xDC00 || low > 0xDFFF)
+            return jd_json_fail(j, JD_REFUSED_BAD_UTF8);
+        c = 0x10000 + ((c - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
+        *p += 6;
+    }
+    *to = put_utf8(*to, c);
+    return true;
+}
+
+/* One escape with *p after the backslash. It never writes more bytes than it reads. */
+static bool take_escape(struct jd_json *j, const char **p, char **to)
+{
+    static const char from[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    j->at = *p;
+    if (*p == j->end)
+        return jd_json_bad(j);
+    char c = *(*p)++;
+    if (c == 'u')
+        return take_unicode(j, p, to);
+    const char *at = c == '\0' ? NULL : strchr(from, c);
+    if (at == NULL)
+        return jd_json_bad(j);
+    *(*to)++ = meant[at - from];
+    return true;
+}
+
+/* A text with escapes, from `start` (after the quote), of which the bytes before `p` are plain. */
+static bool take_escaped(struct jd_json *j, const char *start, const char *p, struct jd_str *out)
+{
+    const char *close = p;
+    while (close < j->end && *close != '"')
+        close += *close == '\\' && close + 1 < j->end ? 2 : 1;
+    if (close >= j->end) {
+        j->at = j->end;
+        return jd_json_bad(j);
+    }
+    char *text = jd_arena_alloc(j->arena, (size_t)(close - start) + 1), *to = text;
+    memcpy(to, start, (size_t)(p - start));
+    to += p - start;
+    while (p < close) {
+        char c = *p++;
+        if ((unsigned char)c < 0x20) {
+            j->at = p - 1;
+            return jd_json_bad(j);
+        }
+        if (c != '\\')
+            *to++ = c;
+        else if (!take_escape(j, &p, &to))
+            return false;
+    }
+    *out = (struct jd_str){text, (uint32_t)(to - text)};
+    j->at = close;
+    return jd_utf8_valid(*out) || jd_json_fail(j, JD_REFUSED_BAD_UTF8);
+}
+
+bool jd_json_string(struct jd_json *j, struct jd_str *out)
+{
+    if (j->at == j->end || *j->at != '"')
+        return j->at == j->end ? jd_json_bad(j) : jd_json_fail(j, JD_REFUSED_WRONG_TYPE);
+    const char *start = j->at + 1, *p = start;
+    bool ascii = true;
+    for (;;) {
+        p = plain_end(p, j->end);
+        if (p == j->end || (unsigned char)*p < 0x80)
+            break;
+        ascii = false;
+        p++;
+    }
+    if (p == j->end || *p != '"') {
+        j->at = p;
+        if (p == j->end || *p != '\\')
+            return jd_json_bad(j);
+        if (!take_escaped(j, start, p, out))
+            return false;
+    } else {
+        j->at = p;
+        *out = (struct jd_str){start, (uint32_t)(p - start)};
+        if (!ascii && !jd_utf8_valid(*out))
+            return jd_json_fail(j, JD_REFUSED_BAD_UTF8);
+    }
+    j->at++;
+    return true;
+}
+
+/* ---- structure ----------------------------------------------------------------------------------- */
+
+bool jd_json_open(struct jd_json *j, char bracket)
+{
+    if (j->at == j->end || *j->at != bracket)
+        return j->at == j->end ? jd_json_bad(j) : jd_json_fail(j, JD_REFUSED_WRONG_TYPE);
+    if (++j->depth > JD_JSON_DEPTH_MAX)
+        return jd_json_fail(j, JD_REFUSED_TOO_DEEP);
+    j->at++;
+    return true;
+}
+
+bool jd_json_next(struct jd_json *j, char bracket, bool *first, bool *more)
+{
+    jd_json_blanks(j);
+    if (j->at == j->end)
+        return jd_json_bad(j);
+    if (*j->at == bracket) {
+        j->at++;
+        j->depth--;
+        *more = false;
+        return true;
+    }
+    if (!*first) {
+        if (*j->at != ',')
+            return jd_json_bad(j);
+        j->at++;
+        jd_json_blanks(j);
+    }
+    *first = false;
+    *more = true;
+    return true;
+}
+
+bool jd_json_name(struct jd_json *j, struct jd_str *name)
+{
+    if (j->at == j->end || *j->at != '"')
+        return jd_json_bad(j);
+    if (!jd_json_string(j, name))
+        return false;
+    jd_json_blanks(j);
+    if (j->at == j->end || *j->at != ':')
+        return jd_json_bad(j);
+    j->at++;
+    jd_json_blanks(j);
+    return true;
+}
+
+bool jd_json_unique(struct jd_json *j, struct jd_json_names *names, struct jd_str name)
+{
+    uint64_t hash = jd_str_hash(name);
+    for (uint32_t i = 0; i < names->count; i++)
+        if (names->hashes[i] == hash)
+            return jd_json_fail(j, JD_REFUSED_DUPLICATE_FIELD);
+    if (names->count == JD_JSON_UNKNOWN_MAX)
+        return jd_json_fail(j, JD_REFUSED_TOO_LONG);
+    if (names->count == names->capacity)
+        names->hashes =
+            jd_arena_grow(j->arena, names->hashes, names->count, &names->capacity, sizeof *names->hashes);
+    names->hashes[names->count++] = hash;
+    return true;
+}
+
+static bool take_word(struct jd_json *j, const char *word)
+{
+    size_t size = strlen(word), left = (size_t)(j->end - j->at);
+    size_t same = 0;
+    while (same < size && same < left && j->at[same] == word[same])
+        same++;
+    if (same < size) {
+        j->at += same;
+        return jd_json_bad(j);
+    }
+    j->at += size;
+    return true;
+}
+
+bool jd_json_null(struct jd_json *j)
+{
+    if (j->end - j->at < 4 || memcmp(j->at, "null", 4) != 0)
+        return false;
+    j->at += 4;
+    return true;
+}
+
+static bool digits(struct jd_json *j)
+{
+    const char *start = j->at;
+    while (j->at < j->end && *j->at >= '0' && *j->at <= '9')
+        j->at++;
+    return j->at > start || jd_json_bad(j);
+}
+
+static bool take_number(struct jd_json *j, struct jd_str *text, bool *whole)
+{
+    const char *start = j->at;
+    if (j->at < j->end && *j->at == '-')
+        j->at++;
+    if (j->at < j->end && *j->at == '0')
+        j->at++;
+    else if (!digits(j))
+        return false;
+    *whole = true;
+    if (j->at < j->end && *j->at == '.') {
+        j->at++;
+        *whole = false;
+        if (!digits(j))
+            return false;
+    }
+    if (j->at < j->end && (*j->at == 'e' || *j->at == 'E')) {
+        j->at++;
+        *whole = false;
+        if (j->at < j->end && (*j->at == '+' || *j->at == '-'))
+            j->at++;
+        if (!digits(j))
+            return false;
+    }
+    *text = (struct jd_str){start, (uint32_t)(j->at - start)};
+    return true;
+}
+
+static bool skip_object(struct jd_json *j)
+{
+    struct jd_json_names names = {0};
+    bool first = true, more;
+    if (!jd_json_open(j, '{'))
+        return false;
+    for (;;) {
+        struct jd_str name;
+        if (!jd_json_next(j, '}', &first, &more))
+            return false;
+        if (!more)
+            return true;
+        if (!jd_json_name(j, &name) || !jd_json_unique(j, &names, name) || !jd_json_skip(j))
+            return false;
+    }
+}
+
+static bool skip_array(struct jd_json *j)
+{
+    bool first = true, more;
+    if (!jd_json_open(j, '['))
+        return false;
+    for (;;) {
+        if (!jd_json_next(j, ']', &first, &more))
+            return false;
+        if (!more)
+            return true;
+        if (!jd_json_skip(j))
+            return false;
+    }
+}
+
+bool jd_json_skip(struct jd_json *j)
+{
+    struct jd_arena_mark mark = jd_arena_mark(j->arena);
+    struct jd_str text;
+    bool ok, whole;
+    switch (j->at == j->end ? '\0' : *j->at) {
+    case '{':
+        ok = skip_object(j);
+        break;
+    case '[':
+        ok = skip_array(j);
+        break;
+    case '"':
+        ok = jd_json_string(j, &text);
+        break;
+    case 't':
+        ok = take_word(j, "true");
+        break;
+    case 'f':
+        ok = take_word(j, "false");
+        break;
+    case 'n':
+        ok = take_word(j, "null");
+        break;
+    default:
+        ok = take_number(j, &text, &whole);
+        break;
+    }
+    jd_arena_rewind(j->arena, mark);
+    return ok;
+}
+
+bool jd_json_end(struct jd_json *j)
+{
+    jd_json_blanks(j);
+    return j->at == j->end || jd_json_fail(j, JD_REFUSED_TRAILING_BYTES);
+}
+
+/* ---- values -------------------------------------------------------------------------------------- */
+
+static bool is_number(const struct jd_json *j)
+{
+    return j->at < j->end && (*j->at == '-' || (*j->at >= '0' && *j->at <= '9'));
+}
+
+static bool wrong_type(struct jd_json *j)
+{
+    return j->at == j->end ? jd_json_bad(j) : jd_json_fail(j, JD_REFUSED_WRONG_TYPE);
+}
+
+static bool read_text(struct jd_json *j, uint32_t max, struct jd_str *out)
+{
+    const char *start = j->at;
+    if (!jd_json_string(j, out))
+        return false;
+    if (out->size <= (max != 0 ? max : JD_STRING_MAX))
+        return true;
+    j->at = start;
+    return jd_json_fail(j, JD_REFUSED_TOO_LONG);
+}
+
+static bool read_enum(struct jd_json *j, const struct jd_symbols *symbols, uint8_t *out)
+{
+    const char *start = j->at;
+    struct jd_str text;
+    if (!jd_json_string(j, &text))
+        return false;
+    *out = jd_symbol_of(symbols, text);
+    if (*out != 0)
+        return true;
+    j->at = start;
+    return jd_json_fail(j, JD_REFUSED_UNKNOWN_SYMBOL);
+}
+
+static bool read_time(struct jd_json *j, jd_time *out)
+{
+    const char *start = j->at;
+    struct jd_str text;
+    if (!jd_json_string(j, &text))
+        return false;
+    if (jd_time_parse(text, out))
+        return true;
+    j->at = start;
+    return jd_json_fail(j, JD_REFUSED_BAD_TIME);
+}
+
+static bool read_int(struct jd_json *j, int64_t *out)
+{
+    const char *start = j->at;
+    struct jd_str text;
+    bool whole;
+    if (!is_number(j))
+        return wrong_type(j);
+    if (!take_number(j, &text, &whole))
+        return false;
+    bool negative = text.ptr[0] == '-', fits = true;
+    uint64_t number = 0;
+    for (uint32_t i = negative; i < text.size && whole && fits; i++)
+        fits = !__builtin_mul_overflow(number, 10u, &number) &&
+               !__builtin_add_overflow(number, (uint64_t)(text.ptr[i] - '0'), &number);
+    if (whole && fits && number <= INT64_MAX) {
+        *out = negative ? -(int64_t)number : (int64_t)number;
+        return true;
+    }
+    j->at = start;
+    return jd_json_fail(j, whole ? JD_REFUSED_OUT_OF_RANGE : JD_REFUSED_WRONG_TYPE);
+}
+
+static bool read_decimal(struct jd_json *j, struct jd_decimal *out)
+{
+    const char *start = j->at;
+    struct jd_str text;
+    bool whole;
+    if (is_number(j) ? !take_number(j, &text, &whole) : !jd_json_string(j, &text))
+        return false;
+    if (jd_decimal_parse(text, out))
+        return true;
+    j->at = start;
+    return jd_json_fail(j, JD_REFUSED_BAD_DECIMAL);
+}
+
+static bool read_double(struct jd_json *j, double *out)
+{
+    const char *start = j->at;
+    struct jd_str text;
+    bool whole;
+    char copy[64];
+    if (!is_number(j))
+        return wrong_type(j);
+    if (!take_number(j, &text, &whole))
+        return false;
+    j->at = start;
+    if (text.size >= sizeof copy)
+        return jd_json_fail(j, JD_REFUSED_TOO_LONG);
+    memcpy(copy, text.ptr, text.size);
+    copy[text.size] = '\0';
+    *out = strtod(copy, NULL);
+    if (!isfinite(*out))
+        return jd_json_fail(j, JD_REFUSED_OUT_OF_RANGE);
+    j->at = text.ptr + text.size;
+    return true;
+}
+
+static bool read_bool(struct jd_json *j, uint8_t *out)
+{
+    if (j->at == j->end || (*j->at != 't' && *j->at != 'f'))
+        return wrong_type(j);
+    *out = *j->at == 't' ? JD_TRUE : JD_FALSE;
+    return take_word(j, *out == JD_TRUE ? "true" : "false");
+}
+
+static bool read_list(struct jd_json *j, const struct jd_field *field, struct jd_list *out)
+{
+    uint32_t max = field->max != 0 ? field->max : JD_LIST_MAX, capacity = 0;
+    size_t size = field->record != NULL ? field->record->size : sizeof(struct jd_str);
+    char *items = NULL;
+    bool first = true, more;
+    struct jd_json_place place = {.outer = j->place};
+    if (!jd_json_open(j, '['))
+        return false;
+    j->place = &place;
+    for (;; place.index++) {
+        if (!jd_json_next(j, ']', &first, &more))
+            return false;
+        if (!more)
+            break;
+        if (place.index == max)
+            return jd_json_fail(j, JD_REFUSED_TOO_LONG);
+        if (place.index == capacity)
+            items = jd_arena_grow(j->arena, items, place.index, &capacity, size);
+        void *item = items + place.index * size;
+        if (field->record != NULL ? !jd_json_object(j, field->record, item) : !read_text(j, 0, item))
+            return false;
+    }
+    j->place = place.outer;
+    *out = (struct jd_list){items, place.index};
+    return true;
+}
+
+static bool read_map(struct jd_json *j, const struct jd_field *field, struct jd_list *out)
+{
+    uint32_t max = field->max != 0 ? field->max : JD_LIST_MAX, capacity = 0, count = 0;
+    struct jd_pair *pairs = NULL;
+    bool first = true, more;
+    if (!jd_json_open(j, '{'))
+        return false;
+    for (;; count++) {
+        if (!jd_json_next(j, '}', &first, &more))
+            return false;
+        if (!more)
+            break;
+        if (count == max)
+            return jd_json_fail(j, JD_REFUSED_TOO_LONG);
+        if (count == capacity)
+            pairs = jd_arena_grow(j->arena, pairs, count, &capacity, sizeof *pairs);
+        struct jd_pair *pair = &pairs[count];
+        if (!jd_json_name(j, &pair->key))
+            return false;
+        if (pair->key.size > JD_STRING_MAX)
+            return jd_json_fail(j, JD_REFUSED_TOO_LONG);
+        if (!read_text(j, 0, &pair->value))
+            return false;
+        if (!jd_pair_place(pairs, count + 1))
+            return jd_json_fail(j, JD_REFUSED_DUPLICATE_FIELD);
+    }
+    *out = (struct jd_list){pairs, count};
+    return true;
+}
+
+/* {"<Record>": {…}} */
+static bool read_variant(struct jd_json *j, const struct jd_field *field, struct jd_variant *out)
+{
+    struct jd_str name;
+    bool first = true, more;
+    if (!jd_json_open(j, '{') || !jd_json_next(j, '}', &first, &more))
+        return false;
+    if (!more)
+        return jd_json_fail(j, JD_REFUSED_MISSING_FIELD);
+    if (!jd_json_name(j, &name))
+        return false;
+    for (uint32_t b = 0; field->branches[b] != NULL; b++) {
+        const struct jd_record *record = field->branches[b];
+        if (!jd_str_eq(name, jd_str_of(record->name)))
+            continue;
+        void *body = jd_arena_alloc(j->arena, record->size);
+        if (!jd_json_object(j, record, body) || !jd_json_next(j, '}', &first, &more))
+            return false;
+        if (more)
+            return jd_json_fail(j, JD_REFUSED_WRONG_TYPE);
+        *out = (struct jd_variant){b + 1, jd_avro_bytes(record, body, j->arena)};
+        return true;
+    }
+    return jd_json_fail(j, JD_REFUSED_UNKNOWN_SYMBOL);
+}
+
+static bool read_field(struct jd_json *j, const struct jd_field *field, void *at)
+{
+    switch (field->kind) {
+    case JD_STRING:
+        return read_text(j, field->max, at);
+    case JD_ENUM:
+        return read_enum(j, field->symbols, at);
+    case JD_TIME:
+        return read_time(j, at);
+    case JD_INT:
+        return read_int(j, at);
+    case JD_BOOL:
+        return read_bool(j, at);
+    case JD_DECIMAL:
+        return read_decimal(j, at);
+    case JD_DOUBLE:
+        return read_double(j, at);
+    case JD_RECORD:
+        return jd_json_object(j, field->record, at);
+    case JD_LIST:
+        return read_list(j, field, at);
+    case JD_MAP:
+        return read_map(j, field, at);
+    case JD_VARIANT:
+        return read_variant(j, field, at);
+    }
+    return jd_json_fail(j, JD_REFUSED_WRONG_TYPE);
+}
+
+/* The row of `name`, searched from row `from` on, round the table. `count`: none. */
+static uint32_t find_row(const struct jd_record *record, struct jd_str name, uint32_t from)
+{
+    for (uint32_t n = 0, i = from; n < record->count; n++, i++) {
+        i = i == record->count ? 0 : i;
+        const char *row = record->fields[i].name;
+        if (name.size > 0 && row[0] == name.ptr[0] && strncmp(row, name.ptr, name.size) == 0 &&
+            row[name.size] == '\0')
+            return i;
+    }
+    return record->count;
+}
+
+/* A name with a NUL inside cannot be compared as above: it is none of ours. */
+static bool has_nul(struct jd_str name)
+{
+    return name.size > 0 && memchr(name.ptr, '\0', name.size) != NULL;
+}
+
+static bool check_required(struct jd_json *j, const struct jd_record *record, uint64_t present)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        if ((record->fields[i].flags & JD_REQUIRED) == 0 || (present >> i & 1) != 0)
+            continue;
+        struct jd_json_place place = {.outer = j->place, .name = record->fields[i].name};
+        j->place = &place;
+        return jd_json_fail(j, JD_REFUSED_MISSING_FIELD);
+    }
+    return true;
+}
+
+bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *value)
+{
+    struct jd_json_names unknown = {0};
+    struct jd_json_place place = {.outer = j->place, .name = ""};
+    uint64_t seen = 0, present = 0; /* bits by row; present: and not null */
+    uint32_t next = 0;
+    bool first = true, more;
+    jd_record_clear(record, value);
+    if (!jd_json_open(j, '{'))
+        return false;
+    for (;;) {
+        struct jd_str name;
+        if (!jd_json_next(j, '}', &first, &more))
+            return false;
+        if (!more)
+            break;
+        if (!jd_json_name(j, &name))
+            return false;
+        uint32_t row = has_nul(name) ? record->count : find_row(record, name, next);
+        if (row == record->count) {
+            if (!jd_json_unique(j, &unknown, name) || !jd_json_skip(j))
+                return false;
+            continue;
+        }
+        const struct jd_field *field = &record->fields[row];
+        place.name = field->name;
+        j->place = &place;
+        if ((seen >> row & 1) != 0)
+            return jd_json_fail(j, JD_REFUSED_DUPLICATE_FIELD);
+        seen |= UINT64_C(1) << row;
+        if (!jd_json_null(j)) {
+            if (!read_field(j, field, (char *)value + field->offset))
+                return false;
+            present |= UINT64_C(1) << row;
+        }
+        j->place = place.outer;
+        next = row + 1 == record->count ? 0 : row + 1;
+    }
+    return check_required(j, record, present);
+}
+
+bool jd_json_read(const struct jd_record *record, struct jd_str text, struct jd_arena *arena, void *value,
+                  struct jd_reject *why)
+{
+    struct jd_json j = {
+        .start = text.ptr, .at = text.ptr, .end = text.ptr + text.size, .arena = arena, .why = why};
+    jd_json_blanks(&j);
+    return jd_json_object(&j, record, value) && jd_json_end(&j);
+}
