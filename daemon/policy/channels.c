@@ -1,0 +1,131 @@
+/* channels.yaml: the channels that triggers may propose, in this order, and what each needs. */
+#include <string.h>
+
+#include "base/contract.h"
+#include "base/str.h"
+#include "policy/compile.h"
+
+/* What consent a market needs where there is no record. */
+enum { OPT_IN = 1, OPT_OUT };
+
+struct written_channel {
+    struct jd_channel_policy policy;
+    int64_t consent_default;
+    struct jd_texts opt_in, opt_out;
+};
+
+struct written_file {
+    const struct jd_channel_policy *channels;
+    uint32_t count;
+    int64_t valid_for_ms;
+};
+
+static void read_channel(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    uint8_t channel = node->kind == JD_NODE_SCALAR ? jd_symbol_of(&jd_channel_symbols, node->text) : 0;
+    if (channel != 0) {
+        *(enum jd_channel *)out = (enum jd_channel)channel;
+        return;
+    }
+    jd_expected(c, node, key->name, "a channel");
+    if (node->kind == JD_NODE_SCALAR)
+        jd_problem_suggest(c->problems, node->text, jd_channel_symbols.texts + 1);
+}
+
+static void read_default(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("opt_in")))
+        *(int64_t *)out = OPT_IN;
+    else if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("opt_out")))
+        *(int64_t *)out = OPT_OUT;
+    else
+        jd_expected(c, node, key->name, "opt_in (no record: not allowed) or opt_out (no record: allowed)");
+}
+
+static void read_countries(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           void *out)
+{
+    jd_read_texts(c, key, node, jd_read_country, out);
+}
+
+static void read_consent(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    static const struct jd_key keys[] = {
+        {"default", read_default, .offset = offsetof(struct written_channel, consent_default),
+         .required = true},
+        {"opt_in", read_countries, .offset = offsetof(struct written_channel, opt_in)},
+        {"opt_out", read_countries, .offset = offsetof(struct written_channel, opt_out)},
+        {0},
+    };
+    struct written_channel *w = out;
+    (void)jd_read_map(c, node, key->name, keys, NULL, w); /* reported there */
+    for (uint32_t i = 0; i < w->opt_in.count; i++)
+        for (uint32_t j = 0; j < w->opt_out.count; j++)
+            if (jd_str_eq(w->opt_in.items[i], w->opt_out.items[j]))
+                jd_error_at(c, node->place, "consent: " JD_STR_FMT " is both in opt_in and in opt_out",
+                            JD_STR_ARG(w->opt_in.items[i]));
+}
+
+static void read_channels(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                          void *out)
+{
+#define HERE(member) offsetof(struct written_channel, member)
+    static const struct jd_key keys[] = {
+        {"channel", read_channel, .offset = HERE(policy.channel), .required = true},
+        {"needs_content", jd_read_truth, .offset = HERE(policy.needs_content)},
+        {"double_opt_in", jd_read_truth, .offset = HERE(policy.double_opt_in)},
+        {"consent", read_consent, .offset = 0, .required = true},
+        {0},
+    };
+#undef HERE
+    struct written_file *file = out;
+    if (node->kind != JD_NODE_LIST || node->count == 0) {
+        jd_expected(c, node, key->name, "a list of channels, the preferred one first");
+        return;
+    }
+    struct jd_channel_policy *channels = jd_arena_array(c->arena, node->count, sizeof *channels);
+    for (uint32_t i = 0; i < node->count; i++) {
+        struct written_channel w = {.consent_default = OPT_IN};
+        if (!jd_read_map(c, &node->items[i], "a channel", keys, NULL, &w))
+            continue;
+        for (uint32_t j = 0; j < file->count; j++)
+            if (w.policy.channel != JD_CHANNEL_NONE && channels[j].channel == w.policy.channel)
+                jd_error_at(c, node->items[i].place, "channels: %s is listed twice",
+                            jd_channel_symbols.texts[w.policy.channel]);
+        w.policy.opt_in_default = w.consent_default == OPT_IN;
+        w.policy.opt_in = w.opt_in.items;
+        w.policy.opt_in_count = w.opt_in.count;
+        w.policy.opt_out = w.opt_out.items;
+        w.policy.opt_out_count = w.opt_out.count;
+        channels[file->count++] = w.policy;
+    }
+    file->channels = channels;
+}
+
+static void read_trigger(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    static const struct jd_key keys[] = {
+        {"valid_for", jd_read_duration, .offset = 0, .required = true, .min = JD_HOUR, .max = 366 * JD_DAY},
+        {0},
+    };
+    (void)jd_read_map(c, node, key->name, keys, NULL, out); /* reported there */
+}
+
+void jd_compile_channels(struct jd_compile *c, const struct jd_node *root)
+{
+    static const struct jd_key keys[] = {
+        {"channels", read_channels, .offset = 0, .required = true},
+        {"trigger", read_trigger, .offset = offsetof(struct written_file, valid_for_ms)},
+        {0},
+    };
+    struct written_file file = {.valid_for_ms = c->program->trigger_valid_ms};
+    if (!jd_read_map(c, root, "channels.yaml", keys, NULL, &file))
+        return;
+    c->program->channels = file.channels;
+    c->program->channel_count = file.count;
+    c->program->trigger_valid_ms = file.valid_for_ms;
+}

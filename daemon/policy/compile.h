@@ -1,0 +1,113 @@
+/* What the compiler's files share: the program being built, tables of keys, and readers of values.
+ *
+ * A map is read through a table of its keys. From the table come unknown keys and their nearest names,
+ * missing ones, those of later versions, and the reference. A reader that finds a value wrong reports it
+ * and leaves the target as it was; compiling goes on, and the policy is refused at the end. */
+#ifndef JOURNEYD_POLICY_COMPILE_H
+#define JOURNEYD_POLICY_COMPILE_H
+
+#include "engine/program.h"
+#include "policy/bundle.h"
+#include "policy/yaml.h"
+
+/* A declared group of similar values, and the field that it is over. */
+struct jd_named_group {
+    struct jd_group group;
+    struct jd_field_ref ref; /* with `group` set */
+};
+
+struct jd_compile {
+    struct jd_arena *arena;
+    struct jd_diagnostics *problems;
+    struct jd_bundle *bundle; /* zones that are read from the system are added */
+    bool system_zones;        /* a zone that the bundle lacks may come from the system */
+    struct jd_program *program;
+    struct jd_named_group *groups; /* of policy.yaml, as written */
+    uint32_t group_count;
+    struct jd_zone **zones; /* as read; sorted into the program at the end */
+    uint32_t zone_count, zone_capacity;
+};
+
+struct jd_key;
+typedef void jd_read_value(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           void *out);
+
+struct jd_key {
+    const char *name;
+    jd_read_value *read; /* NULL: of a later version */
+    size_t offset;       /* in the target */
+    bool required;
+    int64_t min, max;   /* of numbers and durations */
+    uint32_t parameter; /* of rules: the bit that a kind's row has for it; 0: every kind takes it */
+};
+
+/* Which of the keys with a `parameter` the map may and must have, and who says so. */
+struct jd_taken {
+    uint32_t allowed, required;
+    const char *by; /* "kind proximity" */
+};
+
+/* Reads the map through `keys` (ends with a NULL name) into `out`. `what` names it in problems: "a rule".
+ * `taken` may be NULL. False when `node` is no map; what is wrong inside is reported only. */
+bool jd_read_map(struct jd_compile *c, const struct jd_node *node, const char *what,
+                 const struct jd_key *keys, const struct jd_taken *taken, void *out);
+
+/* Errors at a node; `expected` completes "expected …, found …". */
+void jd_expected(struct jd_compile *c, const struct jd_node *node, const char *name, const char *expected);
+void jd_error_at(struct jd_compile *c, struct jd_place place, const char *format, ...) JD_PRINTF(3, 4);
+void jd_warn_at(struct jd_compile *c, struct jd_place place, const char *format, ...) JD_PRINTF(3, 4);
+
+/* Readers; the target's type in brackets. */
+jd_read_value jd_read_text;     /* [jd_str] one line, 1..1024 bytes */
+jd_read_value jd_read_name;     /* [jd_str] letters, digits, . _ -, at most 128 */
+jd_read_value jd_read_integer;  /* [int64_t] min..max */
+jd_read_value jd_read_truth;    /* [bool] */
+jd_read_value jd_read_duration; /* [int64_t ms] min..max; a month counts 31 days, a year 366 */
+jd_read_value jd_read_span;     /* [jd_span] 0 .. 100 years */
+jd_read_value jd_read_time;     /* [jd_time] RFC 3339, or a date: 00:00 in the policy's zone */
+jd_read_value jd_read_country;  /* [jd_str] two capital letters */
+jd_read_value jd_read_zone;     /* [const struct jd_zone *] */
+
+/* A date or time as texts have it; the date's zone is the policy's. */
+JD_MUST_CHECK bool jd_time_of_text(const struct jd_compile *c, struct jd_str text, jd_time *out);
+/* The zone of that name, read if need be; NULL: `*why` says what is wrong. */
+const struct jd_zone *jd_compile_zone(struct jd_compile *c, struct jd_str name, const char **why);
+
+/* A list of texts, or one alone: sorted, without doubles. `check` is a reader of one. */
+struct jd_texts {
+    const struct jd_str *items;
+    uint32_t count;
+};
+void jd_read_texts(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                   jd_read_value *check, struct jd_texts *out);
+
+/* Sorts in place and drops doubles; returns how many are left. */
+uint32_t jd_sort_texts(struct jd_str *items, uint32_t count);
+
+/* Parts of the policy, each in its file. */
+void jd_compile_policy(struct jd_compile *c, const struct jd_node *root);          /* policy.yaml */
+void jd_compile_rules(struct jd_compile *c, const struct jd_node *root);           /* conflicts.yaml */
+void jd_compile_channels(struct jd_compile *c, const struct jd_node *root);        /* channels.yaml */
+void jd_compile_contents(struct jd_compile *c, const struct jd_bundle_file *file); /* content.csv */
+
+/* A selector over touches (selectors.c). */
+jd_read_value jd_read_selector;      /* [jd_selector] */
+jd_read_value jd_read_selector_list; /* [struct jd_unless] one or a list, `joint` among them */
+jd_read_value jd_read_same;          /* [struct jd_fields] a field or a list of them */
+jd_read_value jd_read_different;     /* [struct jd_fields] the same, or {any: […]} */
+struct jd_unless {
+    const struct jd_selector *items;
+    uint32_t count;
+    bool joint;
+};
+struct jd_fields {
+    const struct jd_field_ref *items;
+    uint32_t count;
+    bool any;
+};
+
+/* Whether no touch can match both; false also where that is not known. */
+bool jd_selectors_disjoint(const struct jd_selector *a, const struct jd_selector *b,
+                           const struct jd_field_ref *by);
+
+#endif

@@ -1,0 +1,334 @@
+/* conflicts.yaml: a list of rules. The keys that every rule has are here; which others a rule takes, its
+ * kind's row says (engine/conflicts/conflicts.h). */
+#include <string.h>
+
+#include "base/contract.h"
+#include "base/str.h"
+#include "engine/conflicts/conflicts.h"
+#include "engine/fields.h"
+#include "engine/time.h"
+#include "policy/compile.h"
+
+enum { RULES_MAX = 1000, SEVERITIES_MAX = 32, KINDS_MAX = 32 };
+#define VERSION_MAX 1000000000
+
+/* A rule as it is read; then it becomes a jd_rule. */
+struct written_rule {
+    struct jd_rule rule;
+    int64_t mode, scope; /* enums, while they are read */
+    struct jd_fields same, different;
+    struct jd_unless unless;
+};
+
+/* A value of a closed list; later ones are refused. */
+static uint8_t read_symbol(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           const struct jd_symbols *symbols, const char *expected)
+{
+    uint8_t value = node->kind == JD_NODE_SCALAR ? jd_symbol_of(symbols, node->text) : 0;
+    if (value == 0) {
+        jd_expected(c, node, key->name, expected);
+        if (node->kind == JD_NODE_SCALAR)
+            jd_problem_suggest(c->problems, node->text, symbols->texts + 1);
+    }
+    return value;
+}
+
+static void read_mode(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    uint8_t mode = read_symbol(c, key, node, &jd_mode_symbols, "alert or block");
+    if (mode == JD_MODE_SHADOW)
+        jd_error_at(c, node->place, "mode: shadow is not supported by this version");
+    else if (mode != 0)
+        *(int64_t *)out = mode;
+}
+
+static void read_scope(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    if (node->kind != JD_NODE_SCALAR) {
+        jd_expected(c, node, key->name, "hcp");
+    } else if (jd_str_eq(node->text, JD_STR("hcp"))) {
+        *(int64_t *)out = JD_SCOPE_HCP;
+    } else {
+        jd_error_at(c, node->place, "scope: %.*s is not supported by this version",
+                    node->text.size < 80 ? (int)node->text.size : 80, node->text.ptr);
+        jd_problem_hint(c->problems, "leave it out, or write hcp");
+    }
+}
+
+/* ---- severity ----------------------------------------------------------------------------------- */
+
+static void read_severity(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                          void *out)
+{
+    *(enum jd_severity *)out = (enum jd_severity)read_symbol(c, key, node, &jd_severity_symbols,
+                                                             "info, low, medium, high or critical");
+}
+
+static void read_phase(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    *(enum jd_alert_phase *)out =
+        (enum jd_alert_phase)read_symbol(c, key, node, &jd_alert_phase_symbols, "preventable or incident");
+}
+
+static void read_case_span(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           void *out)
+{
+    struct jd_span *span = jd_arena_alloc(c->arena, sizeof *span);
+    jd_read_span(c, key, node, span);
+    *(const struct jd_span **)out = span->unit != 0 ? span : NULL;
+}
+
+static void read_case_selector(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                               void *out)
+{
+    struct jd_selector *selector = jd_arena_alloc(c->arena, sizeof *selector);
+    jd_read_selector(c, key, node, selector);
+    *(const struct jd_selector **)out = selector;
+}
+
+static void read_when(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    static const struct jd_key keys[] = {
+        {"phase", read_phase, .offset = offsetof(struct jd_severity_case, phase)},
+        {"within", read_case_span, .offset = offsetof(struct jd_severity_case, within)},
+        {"a", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
+        {"b", read_case_selector, .offset = offsetof(struct jd_severity_case, b)},
+        {0},
+    };
+    if (jd_read_map(c, node, key->name, keys, NULL, out) && node->count == 0)
+        jd_error_at(c, node->place, "when: is empty: leave it out of the last case");
+}
+
+static void read_severities(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                            void *out)
+{
+    static const struct jd_key keys[] = {
+        {"when", read_when, .offset = 0},
+        {"level", read_severity, .offset = offsetof(struct jd_severity_case, severity), .required = true},
+        {0},
+    };
+    struct jd_rule *rule = &((struct written_rule *)out)->rule;
+    uint32_t count = node->kind == JD_NODE_LIST ? node->count : 1;
+    struct jd_severity_case *cases = jd_arena_array(c->arena, count + 1, sizeof *cases);
+    if (count == 0 || count > SEVERITIES_MAX) {
+        jd_error_at(c, node->place, "severity: %s", count == 0 ? "the list is empty" : "more than 32 cases");
+        return;
+    }
+    if (node->kind != JD_NODE_LIST)
+        read_severity(c, key, node, &cases[0].severity);
+    for (uint32_t i = 0; node->kind == JD_NODE_LIST && i < count; i++) {
+        bool is_last = i + 1 == count;
+        if (!jd_read_map(c, &node->items[i], "a case of severity", keys, NULL, &cases[i]))
+            continue;
+        bool has_when = jd_node_member(&node->items[i], "when") != NULL;
+        if (is_last && has_when)
+            jd_error_at(c, node->items[i].place,
+                        "severity: the last case must hold always: { level: ... } without when:");
+        if (!is_last && !has_when)
+            jd_error_at(c, node->items[i].place,
+                        "severity: only the last case has no when:; those after it never apply");
+    }
+    rule->severities = cases;
+    rule->severity_count = count;
+}
+
+/* ---- a rule ------------------------------------------------------------------------------------- */
+
+#define RULE(member) offsetof(struct written_rule, rule.member)
+#define HERE(member) offsetof(struct written_rule, member)
+static void read_nothing(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out);
+
+static const struct jd_key rule_keys[] = {
+    {"id", jd_read_name, .offset = RULE(id), .required = true},
+    {"version", jd_read_integer, .offset = RULE(version), .required = true, .min = 1, .max = VERSION_MAX},
+    {"kind", read_nothing, .required = true},
+    {"mode", read_mode, .offset = HERE(mode)},
+    {"scope", read_scope, .offset = HERE(scope)},
+    {"severity", read_severities, .required = true},
+    {"valid_from", jd_read_time, .offset = RULE(valid_from)},
+    {"valid_to", jd_read_time, .offset = RULE(valid_to)},
+    {"citation", jd_read_text, .offset = RULE(citation)},
+    {"jurisdiction", jd_read_text, .offset = RULE(jurisdiction)},
+    {"remedy", jd_read_text, .offset = RULE(remedy)},
+    {"assignee", jd_read_text, .offset = RULE(assignee)},
+    {"a", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_A_B},
+    {"b", jd_read_selector, .offset = RULE(b), .parameter = JD_TAKES_A_B},
+    {"within", jd_read_span, .offset = RULE(within), .parameter = JD_TAKES_WITHIN},
+    {"same", jd_read_same, .offset = HERE(same), .parameter = JD_TAKES_SAME},
+    {"different", jd_read_different, .offset = HERE(different), .parameter = JD_TAKES_DIFFERENT},
+    {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
+    /* Keys of kinds and features that are not there yet. */
+    {.name = "of"},
+    {.name = "window"},
+    {.name = "limit"},
+    {.name = "at_least"},
+    {.name = "distinct"},
+    {.name = "weights"},
+    {.name = "period"},
+    {.name = "per"},
+    {.name = "currency"},
+    {.name = "sum"},
+    {.name = "who"},
+    {.name = "on_track"},
+    {.name = "without"},
+    {.name = "until"},
+    {.name = "plus"},
+    {.name = "max_open"},
+    {.name = "link"},
+    {.name = "axis"},
+    {.name = "over"},
+    {.name = "report"},
+    {.name = "subject"},
+    {.name = "lead"},
+    {.name = "inclusive"},
+    {.name = "resolve_within"},
+    {.name = "require"},
+    {.name = "joint_within"},
+    {0},
+};
+
+/* kind: is looked up before the other keys, which depend on it. */
+static void read_nothing(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    (void)c, (void)key, (void)node, (void)out;
+}
+
+static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct jd_node *node)
+{
+    static const struct jd_str later[] = {
+        {"frequency", 9}, {"budget", 6}, {"coverage", 8},     {"sequence", 8}, {"absence", 7},
+        {"requires", 8},  {"until", 5},  {"eligibility", 11}, {"overlap", 7},
+    };
+    const struct jd_member *member = jd_node_member(node, "kind");
+    if (member == NULL || jd_node_is_null(&member->value))
+        return NULL; /* said by the table of keys */
+    if (member->value.kind != JD_NODE_SCALAR) {
+        jd_expected(c, &member->value, "kind", "the name of a kind of conflict");
+        return NULL;
+    }
+    struct jd_str name = member->value.text;
+    const struct jd_conflict_kind *kind = jd_conflict_kind_of(name);
+    if (kind != NULL)
+        return kind;
+    for (size_t i = 0; i < JD_COUNT(later); i++)
+        if (jd_str_eq(name, later[i])) {
+            jd_error_at(c, member->value.place, "kind: " JD_STR_FMT " is not supported by this version",
+                        JD_STR_ARG(name));
+            return NULL;
+        }
+    const char *names[KINDS_MAX + 1];
+    uint32_t count = 0;
+    for (const struct jd_conflict_kind *k = jd_conflict_kinds; k->name != NULL && count < KINDS_MAX; k++)
+        names[count++] = k->name;
+    names[count] = NULL;
+    jd_error_at(c, member->value.place, "kind: there is no kind \"%.*s\"",
+                name.size < 80 ? (int)name.size : 80, name.ptr);
+    jd_problem_suggest(c->problems, name, names);
+    return NULL;
+}
+
+/* Warns of a rule that no two touches can ever break. */
+static void check_fires(struct jd_compile *c, const struct written_rule *w, struct jd_place place)
+{
+    for (uint32_t i = 0; i < w->same.count; i++) {
+        const struct jd_field_ref *ref = &w->same.items[i];
+        const char *name = jd_touch_fields[ref->field].name;
+        if (jd_selectors_disjoint(&w->rule.a, &w->rule.b, ref))
+            jd_warn_at(c, place,
+                       "the rule can never fire: a and b have no %s in common, but same: asks for it", name);
+        for (uint32_t j = 0; j < w->different.count; j++)
+            if (w->different.items[j].field == ref->field && w->different.items[j].group == ref->group &&
+                jd_str_eq(w->different.items[j].attribute, ref->attribute) &&
+                (!w->different.any || w->different.count == 1))
+                jd_warn_at(c, place, "the rule can never fire: %s is both in same: and in different:", name);
+    }
+}
+
+static void finish_rule(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
+{
+    struct jd_rule *rule = &w->rule;
+    rule->mode = (enum jd_mode)w->mode;
+    rule->scope = (enum jd_scope)w->scope;
+    rule->same = w->same.items;
+    rule->same_count = w->same.count;
+    rule->different = w->different.items;
+    rule->different_count = w->different.count;
+    rule->different_any = w->different.any;
+    rule->unless = w->unless.items;
+    rule->unless_count = w->unless.count;
+    rule->unless_joint = w->unless.joint;
+    if (w->unless.joint && rule->kind != NULL &&
+        ((rule->kind->required | rule->kind->optional) & JD_TAKES_JOINT) == 0)
+        jd_error_at(c, node->place, "unless: joint is not taken by kind %s", rule->kind->name);
+    const struct jd_member *to = jd_node_member(node, "valid_to");
+    if (rule->valid_from != JD_TIME_NONE && rule->valid_to != JD_TIME_NONE &&
+        rule->valid_from >= rule->valid_to && to != NULL)
+        jd_error_at(c, to->value.place, "valid_to: must be later than valid_from");
+    check_fires(c, w, node->place);
+}
+
+static void check_id(struct jd_compile *c, const struct jd_rule *rules, uint32_t count,
+                     const struct jd_node *list, uint32_t index)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (rules[count].id.ptr != NULL && jd_str_eq(rules[i].id, rules[count].id)) {
+            jd_error_at(c, jd_node_member(&list->items[index], "id")->value.place,
+                        "id: \"" JD_STR_FMT "\" is taken", JD_STR_ARG(rules[count].id));
+            for (uint32_t j = 0; j < index; j++) {
+                const struct jd_member *id = jd_node_member(&list->items[j], "id");
+                if (id != NULL && jd_str_eq(id->value.text, rules[count].id)) {
+                    jd_problem_hint(c->problems, "by the rule at line %u", id->value.place.line);
+                    return;
+                }
+            }
+            return;
+        }
+}
+
+static void sort_rules(struct jd_rule *rules, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) { /* at most RULES_MAX */
+        struct jd_rule rule = rules[i];
+        uint32_t at = i;
+        for (; at > 0 && jd_str_cmp(rules[at - 1].id, rule.id) > 0; at--)
+            rules[at] = rules[at - 1];
+        rules[at] = rule;
+    }
+}
+
+void jd_compile_rules(struct jd_compile *c, const struct jd_node *root)
+{
+    if (root->kind != JD_NODE_LIST || root->count > RULES_MAX) {
+        jd_expected(c, root, "conflicts.yaml",
+                    "a list of at most 1000 rules (- { id: ..., kind: ..., ... })");
+        return;
+    }
+    struct jd_rule *rules = jd_arena_array(c->arena, root->count, sizeof *rules);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < root->count; i++) {
+        const struct jd_node *node = &root->items[i];
+        struct written_rule w = {.mode = JD_MODE_ALERT, .scope = JD_SCOPE_HCP};
+        w.rule.valid_from = w.rule.valid_to = JD_TIME_NONE;
+        w.rule.kind = node->kind == JD_NODE_MAP ? kind_of(c, node) : NULL;
+        /* Without a kind all keys are read, to find what else is wrong. */
+        struct jd_taken taken = {.allowed = UINT32_MAX};
+        if (w.rule.kind != NULL)
+            taken = (struct jd_taken){w.rule.kind->required | w.rule.kind->optional, w.rule.kind->required,
+                                      jd_arena_printf(c->arena, "kind %s", w.rule.kind->name).ptr};
+        if (!jd_read_map(c, node, "a rule", rule_keys, &taken, &w))
+            continue;
+        finish_rule(c, &w, node);
+        rules[count] = w.rule;
+        check_id(c, rules, count, root, i);
+        if (w.rule.within.unit != 0) {
+            int64_t reach = jd_span_reach(&w.rule.within);
+            c->program->window_ms = reach > c->program->window_ms ? reach : c->program->window_ms;
+        }
+        count++;
+    }
+    sort_rules(rules, count);
+    c->program->rules = rules;
+    c->program->rule_count = count;
+}
