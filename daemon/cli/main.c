@@ -7,6 +7,9 @@
 #include "policy/diagnostics.h"
 
 static const struct jd_command *const commands[] = {
+    &jd_policy_command,
+    &jd_test_command,
+    &jd_replay_command,
     NULL,
 };
 

@@ -226,7 +226,7 @@ void jd_wire_input(const struct jd_input *input, enum jd_encoding encoding, uint
 {
     struct headers headers = {jd_arena_array(arena, JD_OUTGOING_HEADERS_MAX, sizeof(struct jd_header)), 0};
     const struct jd_record *record = &jd_event_record;
-    const void *value = input->event;
+    const void *value;
     struct jd_event bare;
     if (input->kind == JD_INPUT_CLOCK) {
         value = NULL;

@@ -1,0 +1,110 @@
+#include "cli/scan.h"
+
+#include <stdlib.h>
+
+#include "adapters/clock.h"
+#include "adapters/wake.h"
+
+enum { MESSAGES_A_READ = 500, NAP_MS = 200 };
+
+struct scanning {
+    const struct jd_scan *scan;
+    struct jd_reader *reader;
+    int bell;
+    struct jd_position *starts, *ends; /* one a partition */
+    bool is_stopped;
+};
+
+/* RETRY until the time is over. */
+static bool ask_edges(struct scanning *s, enum jd_edge edge, struct jd_position *positions,
+                      struct jd_error *err)
+{
+    for (int32_t i = 0; i < s->scan->count; i++) {
+        positions[i] = (struct jd_position){.topic = s->scan->topic, .partition = s->scan->first + i};
+    }
+    const enum jd_kafka_status status =
+        jd_reader_edges(s->reader, edge, positions, (uint32_t)s->scan->count, s->scan->timeout_ms, err);
+    if (status == JD_KAFKA_RETRY) {
+        return jd_error_set(err, JD_EXIT_UNAVAILABLE,
+                            "%s: the brokers did not answer in %d ms; see kafka: in the "
+                            "configuration",
+                            s->scan->topic, s->scan->timeout_ms);
+    }
+    return status == JD_KAFKA_OK;
+}
+
+static bool visit_all(struct scanning *s, struct jd_message *messages, uint32_t count, struct jd_error *err)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ok && !s->is_stopped) {
+            s->is_stopped = !s->scan->visit(s->scan->context, &messages[i], err);
+            ok = !s->is_stopped || err->text[0] == '\0';
+        }
+        jd_message_release(&messages[i]);
+    }
+    return ok;
+}
+
+static bool read_partition(struct scanning *s, struct jd_fetch *fetch, int partition, int64_t end,
+                           struct jd_error *err)
+{
+    int64_t silent_since = jd_clock_mono();
+    while (!s->is_stopped && jd_fetch_position(fetch) < end) {
+        struct jd_message messages[MESSAGES_A_READ];
+        const uint32_t count = jd_fetch_read(fetch, messages, MESSAGES_A_READ);
+        if (!visit_all(s, messages, count, err)) {
+            return false;
+        }
+        if (count > 0) {
+            silent_since = jd_clock_mono();
+            continue;
+        }
+        if (jd_fetch_status(fetch, err) != JD_KAFKA_OK) {
+            return false;
+        }
+        if (jd_clock_mono() - silent_since > s->scan->timeout_ms) {
+            return jd_error_set(err, JD_EXIT_UNAVAILABLE,
+                                "%s/%d: no record for %d ms, at offset %lld of %lld", s->scan->topic,
+                                partition, s->scan->timeout_ms, (long long)jd_fetch_position(fetch),
+                                (long long)end);
+        }
+        jd_wake_wait(s->bell, NAP_MS);
+    }
+    return true;
+}
+
+static bool read_all(struct scanning *s, struct jd_error *err)
+{
+    bool ok = ask_edges(s, JD_EDGE_START, s->starts, err) && ask_edges(s, JD_EDGE_END, s->ends, err);
+    for (int32_t i = 0; ok && !s->is_stopped && i < s->scan->count; i++) {
+        if (s->starts[i].offset >= s->ends[i].offset) {
+            continue;
+        }
+        struct jd_fetch *fetch =
+            jd_reader_start(s->reader, s->scan->topic, s->starts[i].partition, s->starts[i].offset, err);
+        ok = fetch != NULL && read_partition(s, fetch, s->ends[i].partition, s->ends[i].offset, err);
+        jd_fetch_stop(fetch);
+    }
+    return ok;
+}
+
+bool jd_scan_run(const struct jd_scan *scan, struct jd_error *err)
+{
+    struct scanning s = {.scan = scan, .bell = JD_WAKE_NONE};
+    err->text[0] = '\0';
+    bool ok = jd_wake_open(&s.bell, err);
+    const struct jd_reader_config config = {
+        .isolation = JD_READ_COMMITTED, .queue_kbytes = 0, .bell = s.bell};
+    s.starts = calloc((size_t)scan->count, sizeof(*s.starts));
+    s.ends = calloc((size_t)scan->count, sizeof(*s.ends));
+    s.reader = ok ? jd_reader_open(scan->kafka, &config, err) : NULL;
+    ok = s.reader != NULL && s.starts != NULL && s.ends != NULL && read_all(&s, err);
+    if (s.reader != NULL) {
+        jd_reader_close(s.reader);
+    }
+    free(s.starts);
+    free(s.ends);
+    jd_wake_close(&s.bell);
+    return ok;
+}

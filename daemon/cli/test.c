@@ -1,0 +1,412 @@
+/* journeyd test: scenario files (cli/scenario.h) on the virtual clock. Every scenario runs, whatever the
+ * others did. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/match.h"
+#include "cli/scenario.h"
+#include "cli/virtual.h"
+#include "policy/policy.h"
+#include "wire/json.h"
+#include "wire/wire.h"
+
+enum { DEPTH_MAX = 16, PATH_SIZE_MAX = 4096 };
+
+struct arguments {
+    bool tap;
+};
+
+/* Policies are loaded once a directory. */
+struct loaded {
+    char *path;
+    struct jd_policy *policy; /* NULL: it has errors, which are printed */
+    struct loaded *next;
+};
+
+struct names {
+    char **items;
+    size_t count, capacity;
+};
+
+struct runner {
+    bool tap;
+    struct jd_wire *wire;
+    struct loaded *policies;
+    uint64_t passed, failed;
+};
+
+/* One scenario under way. */
+struct play {
+    struct runner *runner;
+    const struct jd_scenario *scenario;
+    struct jd_virtual *virtual;
+    struct jd_arena arena;         /* of the whole scenario: states borrow nothing from it */
+    struct jd_buf diff;            /* what differs; empty: passed */
+    json_t *seen[JD_EXPECT_COUNT]; /* arrays: what came since the last expect */
+};
+
+/* ---- which files ---------------------------------------------------------------------------------- */
+
+static void *must(void *memory)
+{
+    if (memory == NULL) {
+        fputs("journeyd test: out of memory\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+static void add_name(struct names *names, const char *path)
+{
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity == 0 ? 64 : names->capacity * 2;
+        names->items = must(realloc(names->items, names->capacity * sizeof(*names->items)));
+    }
+    names->items[names->count++] = must(strdup(path));
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t size = strlen(text);
+    const size_t end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+/* Scenario files are the *.yaml in directories named tests, and those of a directory that is named itself
+ * and holds no policy. */
+static bool find_files(const char *path, bool takes_files, int depth, struct names *names,
+                       struct jd_error *err)
+{
+    DIR *directory = depth < DEPTH_MAX ? opendir(path) : NULL;
+    if (directory == NULL) {
+        return jd_error_set(err, JD_EXIT_DATA, "%s: cannot be opened: %s", path,
+                            depth < DEPTH_MAX ? strerror(errno) : "directories are nested too deep");
+    }
+    bool ok = true;
+    const struct dirent *item = NULL;
+    while (ok && (item = readdir(directory)) != NULL) {
+        char below[PATH_SIZE_MAX];
+        struct stat about;
+        const int size = snprintf(below, sizeof(below), "%s/%s", path, item->d_name);
+        if (item->d_name[0] == '.' || size < 0 || (size_t)size >= sizeof(below) || stat(below, &about) != 0) {
+            continue;
+        }
+        if (S_ISDIR(about.st_mode)) {
+            ok = find_files(below, strcmp(item->d_name, "tests") == 0, depth + 1, names, err);
+        } else if (takes_files && ends_with(item->d_name, ".yaml")) {
+            add_name(names, below);
+        }
+    }
+    closedir(directory);
+    return ok;
+}
+
+static bool find_operand(const char *path, struct names *names, struct jd_error *err)
+{
+    struct stat about;
+    if (stat(path, &about) != 0) {
+        return jd_error_set(err, JD_EXIT_DATA, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    if (!S_ISDIR(about.st_mode)) {
+        add_name(names, path);
+        return true;
+    }
+    char policy[PATH_SIZE_MAX];
+    snprintf(policy, sizeof(policy), "%s/policy.yaml", path);
+    const bool is_policy = stat(policy, &about) == 0;
+    const size_t from = names->count;
+    if (!find_files(path, !is_policy, 0, names, err)) {
+        return false;
+    }
+    if (names->count > from) {
+        qsort(names->items + from, names->count - from, sizeof(*names->items), compare_names);
+    }
+    return names->count > from ||
+           jd_error_set(err, JD_EXIT_DATA, "%s: holds no scenario: no tests/*.yaml in it", path);
+}
+
+/* ---- one scenario --------------------------------------------------------------------------------- */
+
+static bool receive(void *context, const struct jd_effect *effect)
+{
+    static const enum jd_expected kinds[JD_TOPIC_END_] = {
+        [JD_TOPIC_ALERTS] = JD_EXPECT_ALERTS,
+        [JD_TOPIC_TRIGGERS_COMMERCIAL] = JD_EXPECT_TRIGGERS,
+        [JD_TOPIC_TRIGGERS_MEDICAL] = JD_EXPECT_TRIGGERS,
+        [JD_TOPIC_DECISIONS] = JD_EXPECT_DECISIONS,
+    };
+    struct play *play = context;
+    struct jd_buf text;
+    jd_buf_init(&text, &play->arena);
+    jd_json_write(effect->record, effect->value, &text);
+    json_array_append_new(play->seen[kinds[effect->topic]], json_loadb(text.bytes, text.size, 0, NULL));
+    return true;
+}
+
+static void refused(struct play *play, struct jd_str id, const char *reason, const char *message)
+{
+    json_t *letter = json_pack("{s:s}", "reason", reason);
+    if (id.ptr != NULL) {
+        json_object_set_new(letter, "id", json_stringn(id.ptr, id.size));
+    }
+    if (*message != '\0') {
+        json_object_set_new(letter, "message", json_string(message));
+    }
+    json_array_append_new(play->seen[JD_EXPECT_DEAD_LETTERS], letter);
+}
+
+static bool play_record(struct play *play, const struct jd_step *step)
+{
+    struct jd_decoded record;
+    const enum jd_wire_result result =
+        jd_wire_decode_line(play->runner->wire, step->line, &play->arena, &record);
+    if (result == JD_WIRE_INPUT) {
+        enum jd_verdict verdict = JD_APPLIED;
+        const char *reason = NULL;
+        if (!jd_virtual_input(play->virtual, 0, &record.input, record.record_time, &verdict, &reason)) {
+            return false;
+        }
+        if (verdict == JD_DEAD_LETTERED) {
+            const struct jd_event *event = record.input.kind == JD_INPUT_EVENT ? record.input.event : NULL;
+            refused(play, event != NULL ? event->id : (struct jd_str){0}, reason, "");
+        }
+        return true;
+    }
+    if (result == JD_WIRE_REJECT) {
+        refused(play, (struct jd_str){0}, record.reject.reason, record.reject.message);
+    }
+    return record.record_time == JD_TIME_NONE || jd_virtual_move(play->virtual, 0, record.record_time);
+}
+
+static void show_item(struct play *play, const json_t *item)
+{
+    char *text = json_dumps(item, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    jd_buf_printf(&play->diff, "    got: %s\n", text != NULL ? text : "?");
+    free(text);
+}
+
+static void expect_list(struct play *play, const struct jd_step *step, enum jd_expected which)
+{
+    const struct jd_node *expected = step->expected[which];
+    const json_t *seen = play->seen[which];
+    const size_t got = json_array_size(seen);
+    const size_t wanted =
+        expected->kind == JD_NODE_LIST ? expected->count : (size_t)strtoul(expected->text.ptr, NULL, 10);
+    struct jd_buf lines;
+    jd_buf_init(&lines, &play->arena);
+    bool is_same = got == wanted;
+    for (size_t i = 0; expected->kind == JD_NODE_LIST && i < expected->count && i < got; i++) {
+        char indent[64];
+        snprintf(indent, sizeof(indent), "    %s[%zu] ", jd_expected_names[which], i);
+        is_same = jd_match(&expected->items[i], json_array_get(seen, i), indent, &lines) && is_same;
+    }
+    if (is_same) {
+        return;
+    }
+    jd_buf_printf(&play->diff, "  " JD_STR_FMT ":%u: %s: expected %zu, got %zu\n",
+                  JD_STR_ARG(step->place.file), step->place.line, jd_expected_names[which], wanted, got);
+    jd_buf_str(&play->diff, jd_buf_done(&lines));
+    for (size_t i = 0; i < got; i++) {
+        show_item(play, json_array_get(seen, i));
+    }
+}
+
+static bool play_step(struct play *play, const struct jd_step *step)
+{
+    switch (step->kind) {
+    case JD_STEP_RECORD:
+        return play_record(play, step);
+    case JD_STEP_ADVANCE:
+        return jd_virtual_advance(play->virtual, step->to);
+    case JD_STEP_EXPECT:
+        break;
+    }
+    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
+        if (step->expected[i] != NULL) {
+            expect_list(play, step, (enum jd_expected)i);
+        }
+        json_array_clear(play->seen[i]);
+    }
+    return true;
+}
+
+static struct jd_policy *policy_at(struct runner *runner, struct jd_str path)
+{
+    for (struct loaded *loaded = runner->policies; loaded != NULL; loaded = loaded->next) {
+        if (strcmp(loaded->path, path.ptr) == 0) {
+            return loaded->policy;
+        }
+    }
+    struct jd_diagnostics problems;
+    jd_diagnostics_init(&problems);
+    struct loaded *loaded = must(calloc(1, sizeof(*loaded)));
+    *loaded = (struct loaded){must(strdup(path.ptr)), jd_policy_load(path.ptr, &problems), runner->policies};
+    runner->policies = loaded;
+    if (problems.count > 0) {
+        jd_diagnostics_print(&problems, stderr);
+    }
+    jd_diagnostics_done(&problems);
+    return loaded->policy;
+}
+
+/* The result, as a person or a TAP reader wants it. */
+static void report(struct runner *runner, struct jd_str name, struct jd_place place, struct jd_str diff)
+{
+    const bool is_passed = diff.size == 0;
+    *(is_passed ? &runner->passed : &runner->failed) += 1;
+    if (runner->tap) {
+        printf("%s %llu - " JD_STR_FMT "\n", is_passed ? "ok" : "not ok",
+               (unsigned long long)(runner->passed + runner->failed), JD_STR_ARG(name));
+    } else {
+        printf("%s  " JD_STR_FMT "  (" JD_STR_FMT ":%u)\n", is_passed ? "ok  " : "FAIL", JD_STR_ARG(name),
+               JD_STR_ARG(place.file), place.line);
+    }
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < diff.size; i++) {
+        if (diff.ptr[i] == '\n') {
+            printf("%s%.*s\n", runner->tap ? "#" : "", (int)(i - from), diff.ptr + from);
+            from = i + 1;
+        }
+    }
+}
+
+static void play_scenario(struct runner *runner, const struct jd_scenario *scenario)
+{
+    struct play play = {.runner = runner, .scenario = scenario};
+    jd_arena_init(&play.arena, (size_t)256 << 20);
+    jd_buf_init(&play.diff, &play.arena);
+    struct jd_policy *policy = policy_at(runner, scenario->policy);
+    if (policy == NULL) {
+        jd_buf_printf(&play.diff, "  the policy " JD_STR_FMT " has errors\n", JD_STR_ARG(scenario->policy));
+    } else {
+        play.virtual = must(jd_virtual_new(jd_policy_program(policy), 1, receive, &play));
+        for (int i = 0; i < JD_EXPECT_COUNT; i++) {
+            play.seen[i] = must(json_array());
+        }
+        for (uint32_t i = 0; i < scenario->step_count; i++) {
+            if (!play_step(&play, &scenario->steps[i])) {
+                jd_buf_printf(&play.diff, "  step %u could not be run\n", i + 1);
+            }
+        }
+    }
+    report(runner, scenario->name, scenario->place, jd_buf_done(&play.diff));
+    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
+        json_decref(play.seen[i]);
+    }
+    jd_virtual_free(play.virtual);
+    jd_arena_done(&play.arena);
+}
+
+static void play_file(struct runner *runner, const char *path)
+{
+    struct jd_arena arena;
+    struct jd_diagnostics problems;
+    const struct jd_scenario *scenarios = NULL;
+    uint32_t count = 0;
+    jd_arena_init(&arena, (size_t)256 << 20);
+    jd_diagnostics_init(&problems);
+    if (jd_scenarios_read(path, &arena, &problems, &scenarios, &count)) {
+        for (uint32_t i = 0; i < count; i++) {
+            play_scenario(runner, &scenarios[i]);
+        }
+    } else {
+        const struct jd_place place = {.file = jd_str_of(path), .line = 1};
+        report(runner, jd_str_of(path), place, JD_STR("  the file has errors\n"));
+    }
+    if (problems.count > 0) {
+        fflush(stdout);
+        jd_diagnostics_print(&problems, stderr);
+    }
+    jd_diagnostics_done(&problems);
+    jd_arena_done(&arena);
+}
+
+/* ---- the command ---------------------------------------------------------------------------------- */
+
+static void free_all(struct runner *runner, struct names *names)
+{
+    while (runner->policies != NULL) {
+        struct loaded *loaded = runner->policies;
+        runner->policies = loaded->next;
+        jd_policy_free(loaded->policy);
+        free(loaded->path);
+        free(loaded);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->items[i]);
+    }
+    free(names->items);
+    jd_wire_free(runner->wire);
+}
+
+static enum jd_exit run(const void *arguments_given, const struct jd_words *operands, struct jd_error *err)
+{
+    const struct arguments *arguments = arguments_given;
+    const struct jd_wire_config config = {.in = JD_ENCODING_JSON, .clock_record = true};
+    struct runner runner = {.tap = arguments->tap, .wire = jd_wire_new(&config, err)};
+    struct names names = {0};
+    bool ok = runner.wire != NULL;
+    for (size_t i = 0; ok && i < operands->count; i++) {
+        ok = find_operand(operands->items[i], &names, err);
+    }
+    if (ok && runner.tap) {
+        puts("TAP version 13");
+    }
+    for (size_t i = 0; ok && i < names.count; i++) {
+        play_file(&runner, names.items[i]);
+    }
+    const uint64_t count = runner.passed + runner.failed;
+    if (ok && runner.tap) {
+        printf("1..%llu\n", (unsigned long long)count);
+    }
+    if (ok) {
+        printf("%s%llu scenarios: %llu passed, %llu failed\n", runner.tap ? "# " : "",
+               (unsigned long long)count, (unsigned long long)runner.passed,
+               (unsigned long long)runner.failed);
+    }
+    free_all(&runner, &names);
+    if (!ok) {
+        return err->code;
+    }
+    return runner.failed == 0 ? JD_EXIT_OK : JD_EXIT_DATA;
+}
+
+static const struct jd_option options[] = {
+    {JD_OPTION_FLAG, false, "tap", NULL, "results in TAP (Test Anything Protocol)",
+     offsetof(struct arguments, tap), 0, 0},
+    {JD_OPTION_END, false, NULL, NULL, NULL, 0, 0, 0},
+};
+
+const struct jd_command jd_test_command = {
+    .name = "test",
+    .usage = "DIR|FILE... [--tap]",
+    .summary = "Run scenario files against a policy on the virtual clock",
+    .details =
+        "Of a directory, the *.yaml in every directory named tests are run. A scenario:\n\n"
+        "  name: a rep plans a visit the day after the MSL\n"
+        "  policy: ..                      # default: the directory above the file's\n"
+        "  steps:\n"
+        "    - event: { type: ..., hcp_id: h1, start: ..., recorded_at: ... }\n"
+        "    - profile: { hcp_id: h1, country: DE }\n"
+        "    - account_profile: { account_id: a1 }\n"
+        "    - advance: 2026-03-05T00:00:00Z\n"
+        "    - expect:                     # what came since the last expect, in order\n"
+        "        alerts: [ { rule: medical-commercial-week, status: open } ]\n"
+        "        triggers: 1               # or only how many\n\n"
+        "Of each item only the named fields are compared; null means absent. Exit code 65: one failed.\n",
+    .options = options,
+    .arguments_size = sizeof(struct arguments),
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+    .run = run,
+};
