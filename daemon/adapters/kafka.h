@@ -141,7 +141,8 @@ struct jd_reader *jd_reader_open(const struct jd_kafka_config *config,
 void jd_reader_close(struct jd_reader *reader); /* all fetches stopped, all messages released before */
 
 /* Starts to read a partition at `offset` (≥ 0). A partition is read by one fetch of a reader at a time. NULL:
- * JD_EXIT_INTERNAL. Whether topic and offset exist shows in jd_fetch_read(). Returns at once. */
+ * JD_EXIT_INTERNAL. Whether the offset exists shows in jd_fetch_status(); a partition that does not is silent
+ * for long: look with jd_admin_describe() first. Returns at once. */
 struct jd_fetch *jd_reader_start(struct jd_reader *reader, const char *topic, int32_t partition,
                                  int64_t offset, struct jd_error *err);
 /* Stops it and drops what was queued; messages already read stay valid until released. Accepts NULL. */
@@ -230,8 +231,9 @@ enum jd_kafka_status jd_producer_flush(struct jd_producer *producer, int timeout
 enum jd_kafka_status jd_producer_send_offsets(struct jd_producer *producer, struct jd_member *member,
                                               const struct jd_position *positions, uint32_t count,
                                               int timeout_ms, struct jd_error *err);
-/* OK: committed. ABORT: not committed. UNKNOWN: may or may not be. A time-out is UNKNOWN: never commit again
- * on this producer. */
+/* OK: committed, for good; readers see it once the coordinator has written its markers, a few ms later.
+ * ABORT: not committed. UNKNOWN: may or may not be; a time-out is UNKNOWN too: never commit again on this
+ * producer. */
 enum jd_kafka_status jd_producer_commit(struct jd_producer *producer, int timeout_ms, struct jd_error *err);
 /* OK: aborted. Otherwise FENCED or UNKNOWN. */
 enum jd_kafka_status jd_producer_abort(struct jd_producer *producer, int timeout_ms, struct jd_error *err);

@@ -23,8 +23,8 @@ enum jd_redis_status {
     JD_REDIS_CONFLICT,    /* the EXEC did not happen: the watched key had changed, or the WATCH was lost */
     JD_REDIS_UNAVAILABLE, /* no connection, time-out, loading, slot moving; an EXEC may or may not have
                              happened */
-    JD_REDIS_REFUSED, /* it answers and a person must act: evicts, replica, wrong password, no right, wrong
-                         type */
+    JD_REDIS_REFUSED, /* it answers and a person must act: it evicts, is a replica, is full, wrong password,
+                         no right, wrong type. Ask again later: it may be mended */
 };
 
 struct jd_redis_config {
@@ -49,7 +49,8 @@ struct jd_redis_change {
 /* One pair of the hash `keys[key_index]`; borrowed. Return false to stop hearing of the rest. */
 typedef bool jd_redis_pair_fn(void *context, uint32_t key_index, struct jd_str field, struct jd_str value);
 
-/* Takes the address apart; does not connect. NULL: JD_EXIT_CONFIG with what a URL looks like. */
+/* Takes the address apart; does not connect. From here on the process ignores SIGPIPE. NULL: JD_EXIT_CONFIG
+ * with what a URL looks like. */
 struct jd_redis *jd_redis_open(const struct jd_redis_config *config, struct jd_error *err);
 void jd_redis_close(struct jd_redis *redis); /* accepts NULL */
 
