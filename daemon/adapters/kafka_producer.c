@@ -2,6 +2,7 @@
 #include "adapters/kafka_internal.h"
 
 #include "base/alloc.h"
+#include "base/fault.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -322,7 +323,7 @@ enum jd_kafka_status jd_producer_send_offsets(struct jd_producer *producer, stru
 {
     assert(count > 0);
     for (uint32_t i = 0; i < count; i++)
-        assert(positions[i].offset >= 0);
+        assert(positions[i].offset >= 0 || jd_fault_off("negative-offsets"));
     /* As of now: a member that fell out of its generation must be found out by this very call. */
     rd_kafka_consumer_group_metadata_t *metadata =
         rd_kafka_consumer_group_metadata(jd_kafka_member_handle(member));

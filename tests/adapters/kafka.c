@@ -261,7 +261,8 @@ static void transactions(void)
           (long long)both[1].offset);
     CHECK(edge_of(committed, JD_EDGE_START, topic, 0) == 0, "the start");
     both[0].offset = both[1].offset = -1;
-    CHECK(jd_reader_find_time(committed, jd_clock_wall() + JD_HOUR, both, 2, WAIT_MS, &t.err) == JD_KAFKA_OK &&
+    CHECK(jd_reader_find_time(committed, jd_clock_wall() + JD_HOUR, both, 2, WAIT_MS, &t.err) ==
+                  JD_KAFKA_OK &&
               both[0].offset == 5 && both[1].offset == 2,
           "no record as late as that: the ends");
     CHECK(jd_reader_find_time(committed, 1700000000123, both, 2, WAIT_MS, &t.err) == JD_KAFKA_OK &&
