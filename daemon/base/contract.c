@@ -10,9 +10,9 @@
 
 #define TEXT(n, t) t,
 #define SYMBOLS(variable, avro_name, MAP)                                                                    \
-    static const char *const variable##_texts[] = {NULL, MAP(TEXT)};                                         \
+    static const char *const variable##_texts[] = {NULL, MAP(TEXT) NULL};                                    \
     const struct jd_symbols variable##_symbols = {avro_name, variable##_texts,                               \
-                                                  (uint32_t)JD_COUNT(variable##_texts) - 1};
+                                                  (uint32_t)JD_COUNT(variable##_texts) - 2};
 
 SYMBOLS(jd_class, "Class", JD_CLASS_MAP)
 SYMBOLS(jd_phase, "Phase", JD_PHASE_MAP)

@@ -46,7 +46,8 @@ enum jd_field_flags {
     JD_REQUIRED = 1u << 0, /* must be present */
 };
 
-/* Texts of a closed list; value v has texts[v], texts[0] is NULL (absent), count excludes it. */
+/* Texts of a closed list; value v has texts[v]; texts[0] is NULL (absent), as is the one after the last;
+ * count excludes both. */
 struct jd_symbols {
     const char *name; /* the Avro enum's name */
     const char *const *texts;
