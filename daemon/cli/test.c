@@ -213,10 +213,15 @@ static void expect_list(struct play *play, const struct jd_step *step, enum jd_e
     if (is_same) {
         return;
     }
-    jd_buf_printf(&play->diff, "  " JD_STR_FMT ":%u: %s: expected %zu, got %zu\n",
-                  JD_STR_ARG(step->place.file), step->place.line, jd_expected_names[which], wanted, got);
+    jd_buf_printf(&play->diff, "  " JD_STR_FMT ":%u: %s", JD_STR_ARG(step->place.file), step->place.line,
+                  jd_expected_names[which]);
+    if (got == wanted) {
+        jd_buf_text(&play->diff, " differ\n");
+    } else {
+        jd_buf_printf(&play->diff, ": expected %zu, got %zu\n", wanted, got);
+    }
     jd_buf_str(&play->diff, jd_buf_done(&lines));
-    for (size_t i = 0; i < got; i++) {
+    for (size_t i = 0; got != wanted && i < got; i++) {
         show_item(play, json_array_get(seen, i));
     }
 }
