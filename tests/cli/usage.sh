@@ -15,7 +15,7 @@ for command in $commands; do
     ends "$command with an unknown option" 64 "journeyd $command: unknown option --frobnicate" \
         "$JOURNEYD" "$command" --frobnicate
 done
-[ "$(wc -w <<<"$commands")" -ge 3 ] && pass "commands are listed" || fail "commands are listed" "$commands"
+same "commands are listed" yes "$([ "$(wc -w <<<"$commands")" -ge 3 ] && echo yes)"
 
 ends "a missing option is named" 64 "journeyd replay: --policy DIR is missing" "$JOURNEYD" replay
 ends "an option's nearest name" 64 "unknown option --polcy; did you mean --policy\?" "$JOURNEYD" replay --polcy x
