@@ -5,13 +5,16 @@
  *   profile ──► the greatest recorded_at ──► entry put           ▼
  *                         │ another zone            jd_alerts_refresh: rules that touch it ──► alerts
  *                         └──────────────────────►               │
- *   timer ──► plan lapses, plan's hour comes, retention ends ────┘
+ *   timer ──► plan lapses, plan's hour comes, retention ends ────┤
+ *                                                                ▼
+ *                                            jd_triggers_review: what to suggest ──► decisions, triggers
  */
 #include "engine/step.h"
 
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
+#include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
 
 /* ---- what a step leaves behind ---- */
@@ -305,6 +308,8 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
     case JD_INPUT_CLOCK:
         return JD_APPLIED; /* nothing of a key */
     }
+    if (verdict == JD_APPLIED)
+        jd_triggers_review(step);
     return verdict;
 }
 
@@ -337,13 +342,16 @@ void jd_step_timer(struct jd_step *step, struct jd_entry *entry)
     case JD_ENTRY_ALERT:
         jd_alert_close(step, entry);
         break;
+    case JD_ENTRY_TRIGGER:
+        jd_trigger_expire(step, entry);
+        return;
     case JD_ENTRY_HCP: /* the mark of a profile that is gone */
     case JD_ENTRY_ACCOUNT:
-    case JD_ENTRY_TRIGGER:
     case JD_ENTRY_SHARD:
     case JD_ENTRY_NONE:
     case JD_ENTRY_END_:
         jd_step_delete(step, entry);
-        break;
+        return;
     }
+    jd_triggers_review(step);
 }

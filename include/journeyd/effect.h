@@ -123,9 +123,10 @@ struct jd_trigger {
 struct jd_candidate {
     uint8_t channel; /* enum jd_channel */
     struct jd_str content_id;
-    struct jd_list rejections; /* of struct jd_gate_result; empty: it passed every gate */
-    double score;              /* list order: number of channels - position */
-    double propensity;         /* with which it was chosen */
+    struct jd_list
+        rejections;    /* of struct jd_gate_result; empty: chosen; LOWER_RANKED alone: passed every gate */
+    double score;      /* list order: number of channels - position */
+    double propensity; /* with which it was chosen */
 };
 
 struct jd_gate_result {
