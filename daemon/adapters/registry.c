@@ -129,7 +129,7 @@ static void ask(struct jd_registry *registry, const char *path, const char *post
     (void)snprintf(url, sizeof url, "%s/%s", registry->url, path);
     ask_curl(registry, url, post, answer);
     /* An answer that is too large is an answer. Anything that may be better next time is none. */
-    bool is_answered =
+    answer->is_answered =
         answer->is_too_large || (answer->status >= 200 && answer->status < 500 && answer->status != 401 &&
                                  answer->status != 403 && answer->status != 408 && answer->status != 429);
     if (!answer->is_answered && answer->trouble[0] == '\0')
@@ -151,8 +151,7 @@ static bool is_avro(const json_t *root)
 }
 
 /* PENDING: ask again. KNOWN: `*text` is owned. UNKNOWN: `*why`, static. */
-static enum jd_schema_state judge(const struct jd_registry *registry, const struct answer *answer,
-                                  char **text, const char **why)
+static enum jd_schema_state judge(const struct answer *answer, char **text, const char **why)
 {
     json_error_t ignored;
     if (!answer->is_answered)
