@@ -6,11 +6,9 @@
 #include "cli/cli.h"
 #include "policy/diagnostics.h"
 
+/* In the order in which --help lists them. */
 static const struct jd_command *const commands[] = {
-    &jd_policy_command,
-    &jd_test_command,
-    &jd_replay_command,
-    NULL,
+    &jd_policy_command, &jd_test_command, &jd_replay_command, &jd_explain_command, &jd_inspect_command, NULL,
 };
 
 static void print_usage(FILE *to)
