@@ -199,14 +199,14 @@ static bool merge_str(struct jd_str *value, struct jd_str said)
 
 static const char *merge_envelope(const struct jd_envelope *envelope, struct jd_event *event)
 {
+    if (event->time == JD_TIME_NONE)
+        event->time = envelope->time;
     if (!merge_str(&event->id, envelope->id))
         return "id";
     if (!merge_str(&event->source, envelope->source))
         return "source";
     if (!merge_str(&event->type, envelope->type))
         return "type";
-    if (event->time == JD_TIME_NONE)
-        event->time = envelope->time;
     return envelope->time != JD_TIME_NONE && envelope->time != event->time ? "time" : NULL;
 }
 
