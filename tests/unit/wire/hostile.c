@@ -2,6 +2,7 @@
  * UBSan these also look for reads beyond the bytes. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -146,7 +147,7 @@ Test(hostile, noise)
     const struct jd_plan *plan = plan_for(NULL, &err);
     struct jd_str avro = jd_avro_bytes(&jd_event_record, &event, &arena);
     unsigned seed = getenv("SEED") != NULL ? (unsigned)atoi(getenv("SEED")) : (unsigned)time(NULL);
-    cr_log_warn("noise: SEED=%u", seed);
+    (void)fprintf(stderr, "hostile/noise: SEED=%u\n", seed);
     srand(seed);
     for (int round = 0; round < 100000; round++) {
         char bytes[512];
