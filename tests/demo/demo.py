@@ -139,8 +139,84 @@ def history():
     daemon.stop()
 
 
+def stamp(millis):
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(millis / 1000)) if isinstance(millis, int) else \
+        millis.replace("T", " ")[:16]
+
+
+def tell_alert(alert):
+    cause = f", {alert['cause']}" if alert.get("cause") else ""
+    say(f"\n  ALERT    {alert['rule']} v{alert['rule_version']}, revision {alert['revision']}: "
+        f"{BOLD}{alert['status']}{cause}{OFF}, {alert['phase']}, severity {alert['severity']}")
+    for touch in alert["evidence"]:
+        actor = touch["actor"]
+        say(f"           {stamp(touch.get('start') or touch['time'])} UTC  {touch['phase']}  {actor['role']} {actor['id']}  "
+            f"{touch['channel']}  ({touch['engagement_id']})")
+    if alert.get("citation"):
+        say(f"           {alert['citation']}")
+
+
+def tell_trigger(trigger):
+    content = f" with {trigger['content_id']}" if trigger.get("content_id") else ""
+    say(f"\n  TRIGGER  revision {trigger['revision']}: {BOLD}{trigger['status']}{OFF}, for {trigger['role']} "
+        f"{trigger['assignee']}: {trigger['channel']}{content}")
+    say(f"           not before {stamp(trigger['not_before'])}, until {stamp(trigger['expires_at'])} UTC")
+    for reason in trigger["reasons"]:
+        say(f"           because  {reason['sentence']}")
+    for rejection in trigger["rejected"]:
+        say(f"           not {rejection['channel']}: {rejection['reason']}")
+
+
+def planned_visit():
+    head("2. A planned visit: a representative is about to meet a physician five hours after a medical colleague")
+    cluster = jd.Cluster("scene", partitions=2)
+    config = cluster.config()
+    policy = jd.ROOT / "config/policies/starter"
+    say(show([jd.BINARY, "policy", "publish", policy, "--config", config, "--by", "demo",
+              "--reason", "the planned-visit scene"]).rstrip())
+    daemon = jd.Daemon(cluster, config).start()
+    daemon.wait_ready(60)
+    inputs = ("engagement.events", "hcp.profiles")
+
+    def outputs():
+        daemon.wait_consumed(60, inputs)
+        return (list(lines_of(cluster.topics["conflict.alerts"]).values()),
+                list(lines_of(cluster.topics["channel.triggers.commercial"]).values()))
+
+    produce(config, HERE / "planned.jsonl")
+    alerts, triggers = outputs()
+    for alert in alerts:
+        tell_alert(alert)
+    for trigger in triggers:
+        tell_trigger(trigger)
+    expect("alerts of the planned visits",
+           [(a["rule"], a["status"], a["phase"]) for a in alerts], [("medical-commercial-48h", "open", "preventable")])
+    expect("triggers", [(t["status"], t["channel"], t["assignee"]) for t in triggers], [("issued", "email", "rep-ben")])
+    expect("channels rejected", {r["channel"]: r["reason"] for t in triggers for r in t["rejected"]},
+           {"in_person": "same_channel", "video": "consent_denied", "phone": "no_consent"})
+
+    say("\nThe medical visit moves by two weeks:")
+    produce(config, HERE / "rescheduled.jsonl")
+    alerts, triggers = outputs()
+    for alert in alerts:
+        tell_alert(alert)
+    for trigger in triggers:
+        tell_trigger(trigger)
+    expect("alerts after it", [(a["status"], a.get("cause")) for a in alerts], [("retracted", "rescheduled")])
+    expect("triggers after it", [t["status"] for t in triggers], ["withdrawn"])
+
+    head("Why, from the record alone")
+    say(show([jd.BINARY, "explain", "--alert", alerts[0]["alert_id"], "--config", config]).rstrip())
+
+    head("The physician's state, in the daemon's words and in Redis")
+    wait_flushed(daemon)
+    state_of(cluster, config, "HCP-DE-4711")
+    daemon.stop()
+
+
 def main():
     history()
+    planned_visit()
     if failures:
         say("\ndemo: NOT as expected:")
         for failure in failures:
