@@ -156,8 +156,11 @@ tsan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=tsan all
 	$(Q)BUILD=tsan tests/run.sh $(or $(SUITES),broker)
 bench: setup-check
-	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor
+	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine
 	$(Q)tests/bench/run.sh
+$(O)/tests/engine: $(O)/tests/bench/engine.o $(OBJ_base) $(OBJ_engine) $(OBJ_policy)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 $(O)/tests/floor: $(O)/tests/bench/floor.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
