@@ -144,7 +144,7 @@ demo: setup
 check: setup-check
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory BUILD=faults all
-	$(Q)$(MAKE) --no-print-directory unit-build
+	$(Q)$(MAKE) --no-print-directory unit-build $(O)/tests/rebuild
 	$(Q)tests/run.sh $(SUITES)
 crash: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=faults all
@@ -162,6 +162,11 @@ $(O)/tests/engine: $(O)/tests/bench/engine.o $(OBJ_base) $(OBJ_engine) $(OBJ_pol
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 $(O)/tests/floor: $(O)/tests/bench/floor.o
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
+
+# Histories in random batches with states rebuilt on the way; the law's second half.
+$(O)/tests/rebuild: $(O)/tests/law/rebuild.o $(foreach l,base engine policy wire,$(OBJ_$l))
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 

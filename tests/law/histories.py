@@ -38,8 +38,8 @@ def random_selector(rng):
     if pick < 0.7:
         return {"role": rng.choice(["sales_rep", "msl", ["msl", "speaker"], ["sales_rep", "marketing"]])}
     return dict(rng.choice([
-        {}, {"channel": "in_person"}, {"channel": ["video", "phone"], "role": {"not": "marketing"}},
-        {"product": {"exists": True}}, {"topic": {"not": ["safety"]}}, {"phase": "completed"}, {"phase": "planned"},
+        {}, {"channel": "in_person"}, {"channel": ["video", "phone"], "role": {"ne": "marketing"}},
+        {"product": {"exists": True}}, {"topic": {"not_in": ["safety"]}}, {"phase": "completed"}, {"phase": "planned"},
         {"joint.role": "msl"}, {"amount": {"gt": decimal.Decimal("99.99")}}, {"amount": {"le": decimal.Decimal(100)}},
         {"team": "T1", "product": ["P1", "P2"]}, {"attributes.kind": "x"}, {"initiated_by": "company"},
         {"key_messages": "m1"}, {"topic": {"exists": False}}, {"on_label": True}]))
@@ -86,7 +86,7 @@ def random_rule(rng, number, start, days):
     if rng.random() < 0.15:
         rule["valid_from"] = start + rng.randint(0, days) * MS_DAY
     if rng.random() < 0.15:
-        rule["valid_to"] = start + rng.randint(days // 2, days + 10) * MS_DAY
+        rule["valid_to"] = max(start + rng.randint(days // 2, days + 10) * MS_DAY, rule.get("valid_from", 0) + MS_DAY)
     return rule
 
 
@@ -107,6 +107,11 @@ def span(within):
     return within
 
 
+def severity_case(case):
+    when = {k: span(v) if k == "within" else v for k, v in case.items() if k != "severity"}
+    return {"when": when, "level": case["severity"]} if when else {"level": case["severity"]}
+
+
 class Plain(json.JSONEncoder):
     """Decimals as plain numbers; YAML takes JSON as it is."""
 
@@ -119,16 +124,15 @@ def flow(value):
 
 
 def write_policy(policy, directory):
-    os.makedirs(os.path.join(directory, "markets"), exist_ok=True)
+    os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "policy.yaml"), "w") as f:
         print("name: law", file=f)
         for key in ("allowed_lateness", "max_ahead", "planned_grace", "joint_within"):
             print("%s: %s" % (key, span({"ms": policy[key]})), file=f)
         print("zone:", policy["zone"], file=f)
+        print("zones:", flow(ZONES), file=f)
+        print("markets:", flow({c: {"zone": z} for c, z in policy["markets"].items()}), file=f)
         print("groups:", flow({n: {"field": of, "sets": sets} for n, (of, sets) in policy["groups"].items()}), file=f)
-    for country, zone in policy["markets"].items():
-        with open(os.path.join(directory, "markets", country + ".yaml"), "w") as f:
-            print("zone:", zone, file=f)
     with open(os.path.join(directory, "conflicts.yaml"), "w") as f:
         for rule in policy["rules"]:
             written = dict(rule, kind="proximity", within=span(rule["within"]))
@@ -136,8 +140,7 @@ def write_policy(policy, directory):
                 if key in rule:
                     written[key] = text(rule[key])
             if isinstance(rule["severity"], list):
-                written["severity"] = [dict(c, within=span(c["within"])) if "within" in c else c
-                                       for c in rule["severity"]]
+                written["severity"] = [severity_case(c) for c in rule["severity"]]
             print("-", flow(written), file=f)
 
 
@@ -150,6 +153,7 @@ class History:
         self.rng, self.hcp, self.start, self.days, self.focus = rng, hcp, start, days, focus
         self.lateness, self.settled = lateness, settled
         self.records, self.moved, self.number = [], [], 0
+        self.profiles = rng.choice([0, 1, 1, 2])
 
     def fresh_touch(self):
         rng = self.rng
@@ -170,6 +174,8 @@ class History:
                                    ("initiated_by", ("company", "hcp"), .5), ("on_label", (True, False), .3)):
             if rng.random() < share:
                 event[key] = rng.choice(values)
+        if not self.profiles and rng.random() < 0.4:
+            event["country"] = rng.choice(["DE", "US", "FR"])
         if rng.random() < 0.4:
             event["key_messages"] = rng.sample(MESSAGES, rng.randint(1, 2))
         if rng.random() < 0.3:
@@ -200,7 +206,7 @@ class History:
 
     def shifted(self, event):
         event = dict(event)
-        event["start"] += self.rng.choice([-48, -12, 6, 24, 72, 240]) * HOUR
+        event["start"] += self.rng.choice([-48, -12, 24, 96, 168, 240]) * HOUR
         return event
 
     def altered(self, event):
@@ -225,8 +231,8 @@ class History:
         else:  # planned first
             recorded_at = event["start"] - rng.choice([1, 6, 24, 72, 168, 240]) * HOUR
             self.say(event, "planned", recorded_at)
-            for _ in range(rng.choice([0, 1, 1, 2])):
-                event = self.shifted(event) if rng.random() < 0.5 else self.altered(event)
+            for _ in range(rng.choice([0, 1, 1, 1, 2])):
+                event = self.shifted(event) if rng.random() < 0.6 else self.altered(event)
                 recorded_at += rng.choice([0, 1, 6, 30]) * HOUR
                 self.say(event, "planned", recorded_at)
             fate = rng.random()
@@ -275,13 +281,13 @@ class History:
             self.number += 1
             at = self.start + rng.randrange(self.days) * MS_DAY
             event = {"id": "%s-%d" % (self.hcp, self.number), "source": "mail", "type": rng.choice(
-                ["email.opened", "webinar.attended", "mi.requested"]), "time": at, "hcp_id": self.hcp,
+                ["email.opened", "web.visit", "mi.requested"]), "time": at, "hcp_id": self.hcp,
                 "engagement_id": "e0", "phase": "completed", "channel": "email"}
             self.records.append((at, "other", event))
 
     def profile(self, zones):
         rng = self.rng
-        for i in range(rng.choice([0, 1, 1, 2] if zones else [0, 1])):
+        for i in range(self.profiles if zones else min(1, self.profiles)):
             at = self.start - MS_DAY + i * rng.randrange(1, self.days) * MS_DAY + i
             data = {"hcp_id": self.hcp, "recorded_at": at, "country": rng.choice(["DE", "US", "FR"])}
             if rng.random() < 0.6:

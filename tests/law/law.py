@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The law: what `journeyd replay` says of random histories equals what model.py says.
 
-  law.py --binary build/release/journeyd [--histories N] [--seed S] [--keep DIR]
+  law.py --binary build/release/journeyd [--rebuild build/release/tests/rebuild] [--histories N] [--seed S]
   law.py --binary build/faults/journeyd --planted NAME…     each planted bug must be found
   law.py --binary … --seed S --only K --keep DIR            one world again, its files kept and differences printed
 
@@ -104,7 +104,22 @@ def compare(physicians, rows, coverage, every=True):
             for k in sorted(want.keys() | got.keys()) if k[0] not in outside and want.get(k) != got.get(k)]
 
 
+def compare_refused(physicians, records, out):
+    """Which records were dead-lettered, and why."""
+    with open(os.path.join(out, "dead-letters.jsonl")) as f:
+        got = {row["line"]: row["reason"] for row in map(json.loads, f)}
+    differences = []
+    for hcp, physician in physicians.items():
+        for line, verdict in zip(physician.lines, physician.verdicts):
+            want = None if verdict in ("applied", "duplicate") else verdict
+            if not physician.outside and records[line - 1][1] == "touch" and want != got.get(line):
+                differences.append("%s line %d: model %s, engine %s" % (hcp, line, want, got.get(line)))
+    return differences
+
+
 class World:
+    rebuild = None  # path of the program that cuts into batches and rebuilds
+
     def __init__(self, seed, number):
         rng = self.rng = random.Random("%s/%s" % (seed, number))
         self.settled = number % 3 == 2
@@ -134,6 +149,14 @@ class World:
                 print(histories.as_line(self.rng, kind, data), file=f)
         return events
 
+    def rebuilt(self, program, directory, events, coverage):
+        """The same in random batches, with undone ones and states rebuilt from image and journal."""
+        done = subprocess.run([program, os.path.join(directory, "policy"), events, str(self.rng.randrange(1 << 31))],
+                              capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise RuntimeError("rebuild: exit %d %s%s" % (done.returncode, done.stdout[-2000:], done.stderr[-2000:]))
+        coverage["cut into random batches, undone, rebuilt"] += 1
+
     def run(self, binary, directory, coverage, env):
         """Differences of all its orders."""
         orders = [self.records]
@@ -144,9 +167,11 @@ class World:
             shutil.rmtree(directory, ignore_errors=True)
             events = self.write(directory, order)
             out = os.path.join(directory, "out")
+            if self.rebuild:
+                self.rebuilt(self.rebuild, directory, events, coverage)
             rows = replay(binary, os.path.join(directory, "policy"), events, out, self.partitions, self.advance, env)
             physicians = model.world(order, self.policy, self.partitions, self.advance)
-            differences += compare(physicians, rows, coverage)
+            differences += compare(physicians, rows, coverage) + compare_refused(physicians, order, out)
             coverage["histories"] += len(physicians)
             coverage["records"] += len(order)
             for physician in physicians.values():
@@ -165,7 +190,11 @@ def hunt(binary, name, seed, worlds):
     coverage = collections.Counter()
     with tempfile.TemporaryDirectory() as directory:
         for number in range(worlds):
-            if World(seed, number).run(binary, os.path.join(directory, "w"), coverage, env):
+            try:
+                found = World(seed, number).run(binary, os.path.join(directory, "w"), coverage, env)
+            except (RuntimeError, subprocess.TimeoutExpired):
+                found = True  # it broke: also found
+            if found:
                 return number + 1
     return 0
 
@@ -173,12 +202,14 @@ def hunt(binary, name, seed, worlds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", default="build/release/journeyd")
-    parser.add_argument("--histories", type=int, default=20000)
+    parser.add_argument("--histories", type=int, default=30000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--only", type=int)
     parser.add_argument("--keep")
     parser.add_argument("--planted", nargs="*")
+    parser.add_argument("--rebuild")
     args = parser.parse_args()
+    World.rebuild = args.rebuild
     print("law: seed %d" % args.seed)
     if args.planted is not None:
         missed = 0
@@ -192,8 +223,11 @@ def main():
     coverage, failed, began, number = collections.Counter(), 0, time.monotonic(), args.only or 0
     scratch = args.keep or tempfile.mkdtemp()
     while args.only is not None and number == args.only or args.only is None and coverage["histories"] < args.histories:
-        differences = World(args.seed, number).run(args.binary, os.path.join(scratch, "w%d" % number), coverage,
-                                                   dict(os.environ))
+        try:
+            differences = World(args.seed, number).run(args.binary, os.path.join(scratch, "w%d" % number), coverage,
+                                                       dict(os.environ))
+        except (RuntimeError, subprocess.TimeoutExpired) as failure:
+            differences = [str(failure)]
         if differences:
             failed += 1
             print("world %d (law.py --seed %d --only %d --keep DIR): %d differences"
@@ -210,6 +244,8 @@ def main():
     for what, count in sorted(coverage.items(), key=str):
         if isinstance(what, tuple):
             print("  %-10s %-16s %d" % (*what, count))
+    print("  orders cut into random batches, with undone ones and states rebuilt: %d"
+          % coverage["cut into random batches, undone, rebuilt"])
     print("  histories outside the law (a version of an engagement no longer held): %d"
           % coverage["histories outside the law"])
     missing = [w for w in WANTED if coverage[w] < 1000] if args.only is None and not failed else []

@@ -104,8 +104,6 @@ def field(event, path, groups):
         return role and FUNCTION.get(role, "other")
     if path == "joint.role":
         return sorted({p["role"] for p in event.get("joint_with") or () if p.get("role")}) or None
-    if path == "hour":
-        return None
     value = event
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
@@ -121,7 +119,7 @@ def matches(event, selector, groups):
             for op, operand in want.items():
                 if op == "exists":
                     ok = bool(values) == operand
-                elif op == "not":
+                elif op in ("ne", "not_in"):
                     operand = operand if isinstance(operand, list) else [operand]
                     ok = bool(values) and not any(v in operand for v in values)
                 elif op == "lt":
@@ -147,14 +145,14 @@ def matches(event, selector, groups):
 
 def distance(a, b, within, zone):
     """How far apart two touches are, in the unit of the window, and whether that is inside it."""
+    a, b = sorted((a, b), key=touch_time)
     ta, tb = touch_time(a), touch_time(b)
-    gap = abs(ta - tb)
     if "ms" in within:
-        return gap, "ms", gap <= within["ms"]
+        return tb - ta, "ms", tb - ta <= within["ms"]
     if "days" in within:
-        days = abs(zone.day(ta) - zone.day(tb))
+        days = abs(zone(b).day(tb) - zone(a).day(ta))
         return days, "days", days <= within["days"]
-    return gap, "ms", zone.plus_months(min(ta, tb), within["months"]) >= max(ta, tb)
+    return tb - ta, "ms", zone(a).plus_months(ta, within["months"]) >= tb
 
 
 def joint(a, b, joint_within):
@@ -215,7 +213,7 @@ def pair(a, b, rule, policy, zone):
     ways = orders(a, b, rule, groups)
     if not ways or not compared(a, b, rule, groups):
         return None
-    if "joint" in rule.get("unless", ()) and joint(a, b, rule.get("joint_within", policy["joint_within"])):
+    if "joint" in rule.get("unless", ()) and joint(a, b, policy["joint_within"]):
         return None
     observed, unit, ok = distance(a, b, rule["within"], zone)
     return (observed, unit, ways) if ok else None
@@ -255,17 +253,17 @@ class Physician:
         self.now = None
         self.open = {}         # (rule, instance) -> row
         self.alerts = {}       # (rule, instance) -> last row, open or retracted
-        self.verdicts = []
+        self.verdicts = []     # of its records, and their
+        self.lines = []        # places among all
         self.memo = {}
         self.held = {}         # engagement -> until when it is certainly still held
         self.outside = False   # a version of an engagement came that need not be held any more
 
-    def zone(self):
-        """Of the physician: profile's zone, else its country's market, else the policy's."""
-        profile = self.profile or {}
-        if profile.get("zone"):
-            return Zone(profile["zone"])
-        return Zone(self.policy["markets"].get(profile.get("country"), self.policy["zone"]))
+    def zone(self, event):
+        """In which a touch is reckoned: the physician's, else that of its market, else the policy's."""
+        profile, markets = self.profile or {}, self.policy["markets"]
+        name = profile.get("zone") or markets.get(profile.get("country")) or markets.get(event.get("country"))
+        return Zone(name or self.policy["zone"])
 
     def lapse_time(self, event):
         return touch_time(event) + self.policy["planned_grace"] + 1
@@ -278,15 +276,14 @@ class Physician:
 
     def holding(self, now):
         """Every instance of every rule that holds at `now`."""
-        zone = self.zone()
         rows = {}
         standing = sorted(self.touches(now).items(), key=lambda item: item[0].encode())
         for i, (ea, a) in enumerate(standing):
             for eb, b in standing[i + 1:]:
                 for rule in self.policy["rules"]:
-                    memo = (id(a), id(b), rule["id"], id(zone))
+                    memo = (id(a), id(b), rule["id"], id(self.profile))
                     if memo not in self.memo:
-                        self.memo[memo] = pair(a, b, rule, self.policy, zone)
+                        self.memo[memo] = pair(a, b, rule, self.policy, self.zone)
                     found = self.memo[memo]
                     if found is None:
                         continue
@@ -296,11 +293,12 @@ class Physician:
                     phase = "preventable" if planned else "incident"
                     rows[rule["id"], (ea, eb)] = dict(
                         status="open", cause=None, phase=phase, observed=observed, unit=unit, evidence=members,
-                        severity=severity(ways, phase, rule, self.policy, zone))
+                        severity=severity(ways, phase, rule, self.policy, self.zone))
         return rows
 
     def cause(self, row, now):
-        """Why an instance that held no longer does: by what became of its members since."""
+        """Why an instance that held no longer does, by what became of its members since. A plan that is still a
+        plan at another time was rescheduled; whatever else is known differently now was corrected."""
         causes = set()
         for member in row["evidence"]:
             current = self.winners[engagement_of(member)]
@@ -308,7 +306,7 @@ class Physician:
                 causes.add("cancelled")
             elif self.lapsed(current, now):
                 causes.add("lapsed")
-            elif touch_time(current) != touch_time(member):
+            elif current["phase"] == "planned" and touch_time(current) != touch_time(member):
                 causes.add("rescheduled")
         for cause in ("cancelled", "lapsed", "rescheduled"):
             if cause in causes:
@@ -352,13 +350,14 @@ class Physician:
             return "from_the_future"
         return "applied"
 
-    def retain(self, event):
+    def retain(self, event, verdict):
         """Follows how long an engagement is certainly held; what comes after that is outside the law."""
         engagement = engagement_of(event)
         if self.now > self.held.get(engagement, self.now):
             self.outside = True
-        until = max(touch_time(event), recorded(event), self.now) + self.policy["allowed_lateness"]
-        self.held[engagement] = max(until, self.held.get(engagement, until))
+        if verdict == "applied":
+            until = max(touch_time(event), recorded(event), self.now) + self.policy["allowed_lateness"]
+            self.held[engagement] = max(until, self.held.get(engagement, until))
 
     def record(self, now, kind, data):
         self.advance(now)
@@ -372,7 +371,7 @@ class Physician:
             self.seen.setdefault((data["source"], data["id"]), content(data))
         else:
             verdict = self.verdict(data)
-            self.retain(data)
+            self.retain(data, verdict)
             if verdict == "applied":
                 self.seen[data["source"], data["id"]] = content(data)
                 engagement = engagement_of(data)
@@ -420,10 +419,11 @@ def world(records, policy, partitions=1, advance=None):
     """Physicians after all `records`: [(hcp_id, kind, data)], kind touch, other or hcp.profile."""
     nows, ends = clock(records, partitions, lambda hcp: murmur2_partition(hcp, partitions))
     physicians = {}
-    for now, (hcp, kind, data) in zip(nows, records):
+    for line, (now, (hcp, kind, data)) in enumerate(zip(nows, records), 1):
         if hcp not in physicians:
             physicians[hcp] = Physician(hcp, policy)
         physicians[hcp].record(now, kind, data)
+        physicians[hcp].lines.append(line)
     for hcp, physician in physicians.items():
         end = ends[murmur2_partition(hcp, partitions) if partitions > 1 else 0]
         physician.advance(end if advance is None else max(end, advance))

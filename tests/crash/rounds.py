@@ -1,0 +1,299 @@
+"""A round: load, faults, rest, and then everything that must hold.
+
+At rest, after `produce --advance` with clock: record, and after SIGTERM:
+  (a) `verify` in a fresh process finds what was published and what is in Redis;
+  (b) clock: record: the final alerts equal those of `replay`;
+  (c) clock: record: every record equals that of a run without faults, in order per physician, but for jd_origin,
+      timestamps and offsets;
+  (d) consumed = applied + duplicates + filtered + dead-lettered, by the journal's counts.
+And by the test's own reading: the journal has no gap and no double, each alert's revisions are 1, 2, 3 …, every
+effect that the journal counts is there once, and Redis has the journal's last seq.
+"""
+import collections
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+
+import histories
+import model
+from rig import OUTPUTS, Failure, Group, as_key, headers_of, wait
+
+CLOUD_EVENT = [("content-type", b"application/cloudevents+json")]
+POLICY = {
+    "policy.yaml": "name: crash\nallowed_lateness: 30d\nplanned_grace: 6h\nzones: %s\nzone: Europe/Berlin\n"
+                   % json.dumps(list(histories.ZONES)),
+    "conflicts.yaml": """
+- { id: medical-commercial, version: 1, kind: proximity, a: { role: [sales_rep, marketing] }, b: { role: [msl, speaker] },
+    within: 3d, mode: block, severity: [ { when: { phase: preventable }, level: high }, { level: medium } ] }
+- { id: same-day, version: 1, kind: proximity, a: {}, b: {}, different: [actor], within: { days: 0 }, unless: [joint],
+    mode: alert, severity: low }
+""",
+}
+
+
+def write_policy(directory):
+    os.makedirs(directory, exist_ok=True)
+    for name, text in POLICY.items():
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(text)
+
+
+def advanced(ms):
+    """A moment as `--advance` takes it."""
+    return histories.text(ms)
+
+
+class Load(threading.Thread):
+    """Random histories, produced at a pace while things break."""
+
+    def __init__(self, group, seed, physicians=120, seconds=6.0, now=None):
+        super().__init__(daemon=True)
+        self.group, self.seconds, self.failure = group, seconds, None
+        rng = self.rng = random.Random(seed)
+        days = 20
+        start = (now - days * model.MS_DAY) if now else 1700000000000
+        hcps = ["hcp-%d" % i for i in range(physicians)]
+        focus = now or start + days * model.MS_DAY
+        self.records = histories.random_records(rng, hcps, start, days, focus, 30 * model.MS_DAY, False, True, False)
+        self.records = [r for r in self.records if r[1] != "hcp.profile"]
+        self.lines = [(hcp, histories.as_line(rng, kind, data)) for hcp, kind, data in self.records]
+        self.last = max(max(model.recorded(d), model.touch_time(d)) for _, _, d in self.records)
+        self.stamp = None
+
+    def run(self):
+        try:
+            kafka, topic = self.group.kafka, self.group.topic("engagement.events")
+            pause = self.seconds / max(1, len(self.lines))
+            began = time.monotonic()
+            for i, (hcp, line) in enumerate(self.lines):
+                kafka.send(topic, hcp, line, CLOUD_EVENT, self.stamp() if self.stamp else None)
+                ahead = began + i * pause - time.monotonic()
+                if ahead > 0:
+                    time.sleep(ahead)
+            kafka.flush()
+        except Exception as failure:  # told by finish()
+            self.failure = failure
+
+    def finish(self):
+        self.join(120)
+        if self.is_alive() or self.failure:
+            raise Failure("the load could not be produced: %s" % self.failure)
+
+
+class Round:
+    number = 0
+
+    def __init__(self, rig, name, clock, seed, partitions=4, **load):
+        Round.number += 1
+        self.rig, self.clock, self.seed, self.name = rig, clock, seed, name
+        self.rng = random.Random("%s/%s" % (seed, name))
+        self.group = Group(rig, "r%d-%s" % (Round.number, name), clock, partitions=partitions)
+        self.kills = 0
+        self.group.env["JD_CHUNK_KEYS"] = "10"
+        self.shift = 0
+        now = int(time.time() * 1000) if clock == "wall" else None
+        self.load = Load(self.group, "%s/%s" % (seed, name), now=now, **load)
+        if clock == "wall":
+            self.clock_file = os.path.join(self.group.dir, "clock")
+            self.group.env["JD_CLOCK_FILE"] = self.clock_file
+            self.shift_clock(0)
+            self.load.stamp = lambda: int(time.time() * 1000) + self.shift
+        self.a = self.group.instance("a")
+        self.b = self.group.instance("b")
+
+    def shift_clock(self, by):
+        """Time jumps ahead for wall, monotonic and Redis' clock together."""
+        self.shift += by
+        with open(self.clock_file + ".new", "w") as f:
+            f.write("%d\n" % self.shift)
+        os.replace(self.clock_file + ".new", self.clock_file)
+
+    def shot(self, instance):
+        """An instance was killed, by us or by JD_CRASH_AT."""
+        self.kills += 1
+
+    def kill(self, instance):
+        instance.go_on()
+        instance.kill()
+        self.shot(instance)
+
+    # -- rest
+
+    def rest(self):
+        """Everything read, everything due fired, everything flushed, all instances ended."""
+        group = self.group
+        self.load.finish()
+        for instance in group.instances.values():
+            instance.go_on()
+            if not instance.alive():
+                instance.start()
+        group.catch_up()
+        if self.clock == "record":
+            self.advance_to = self.load.last + 800 * model.MS_DAY
+            group.command("produce", "--advance", advanced(self.advance_to))
+            group.catch_up()
+        else:
+            self.shift_clock(3 * model.MS_DAY)
+            time.sleep(0.5)
+        group.end_all()
+
+    def check(self):
+        group = self.group
+        journal = group.journal()
+        outputs = {role: group.kafka.read(group.topic(role)) for role in OUTPUTS}
+        counts = check_journal(group, journal)
+        check_outputs(journal, outputs)
+        check_redis(group, journal)
+        for partition in range(group.partitions):
+            if journal[partition]:
+                group.command("verify", "--shard", str(partition))
+        if self.clock == "record":
+            self.check_replay(outputs)
+            self.check_calm(outputs)
+        return counts
+
+    def check_replay(self, outputs):
+        """(b): the last revision of each alert, against history through the same policy."""
+        group = self.group
+        events = os.path.join(group.dir, "events.jsonl")
+        with open(events, "w") as f:
+            for part in group.kafka.read(group.topic("engagement.events")):
+                for message in part:
+                    if message.value() is not None:
+                        f.write(message.value().decode() + "\n")
+        out = os.path.join(group.dir, "replay")
+        done = subprocess.run(
+            [group.binary, "replay", "--policy", self.rig.policy_dir, "--events", events, "--out", out, "--partitions",
+             str(group.partitions), "--advance", advanced(self.advance_to)], capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise Failure("replay: exit %d\n%s" % (done.returncode, done.stderr[-2000:]))
+        with open(os.path.join(out, "alerts.jsonl")) as f:
+            want = final_alerts(json.loads(line) for line in f)
+        got = final_alerts(json.loads(m.value()) for part in outputs["conflict.alerts"] for m in part)
+        if want != got:
+            keys = sorted(k for k in want.keys() | got.keys() if want.get(k) != got.get(k))
+            raise Failure("%d final alerts differ from replay; %s: replay %s, published %s"
+                          % (len(keys), keys[0], want.get(keys[0]), got.get(keys[0])))
+        if not got:
+            raise Failure("there was no alert to compare")
+
+    def check_calm(self, outputs):
+        """(c): the same records through one undisturbed instance."""
+        calm = Group(self.rig, self.group.name + "-calm", "record", inputs=self.group, partitions=self.group.partitions)
+        calm.instance("calm").start()
+        calm.catch_up()
+        calm.end_all()
+        for role in OUTPUTS:
+            want = by_key(calm.kafka.read(calm.topic(role)))
+            got = by_key(outputs[role])
+            if want != got:
+                key = min(k for k in want.keys() | got.keys() if want.get(k) != got.get(k))
+                pairs = list(zip(want.get(key, []), got.get(key, [])))
+                at = next((i for i, (x, y) in enumerate(pairs) if x != y), len(pairs))
+                raise Failure("%s of %s differs from an undisturbed run at record %d of %d/%d: %s, not %s"
+                              % (role, key, at, len(want.get(key, [])), len(got.get(key, [])),
+                                 got.get(key, [])[at:at + 1], want.get(key, [])[at:at + 1]))
+        calm.forget()
+
+    def finish(self):
+        """Rest, check, and leave nothing behind."""
+        try:
+            self.rest()
+            counts = self.check()
+        finally:
+            self.group.kill_all()
+        self.group.forget()
+        return counts
+
+
+def final_alerts(rows):
+    last = {}
+    for row in rows:
+        old = last.get(row["alert_id"])
+        if old is None or row["revision"] > old["revision"]:
+            last[row["alert_id"]] = row
+    return {i: (r["status"], r.get("cause"), r["phase"], r["severity"], r["observed"],
+                [(e["source"], e["id"]) for e in r["evidence"]]) for i, r in last.items()}
+
+
+def by_key(partitions):
+    """Records of each key in order: value and headers, but what may differ."""
+    found = collections.defaultdict(list)
+    for part in partitions:
+        for m in part:
+            headers = {k: v for k, v in headers_of(m).items() if k != "jd_origin"}
+            found[as_key(m)].append((json.loads(m.value()), headers))
+    return dict(found)
+
+
+def check_journal(group, journal):
+    """No gap, no double; (d)."""
+    total = collections.Counter()
+    for partition, records in enumerate(journal):
+        seq, part, of, lineage, ranges = 0, 1, 1, None, {}
+        sums = collections.Counter()
+        for record in records:
+            expected = (seq, part + 1) if part < of else (seq + 1, 1)
+            if (record["seq"], record["part"]) != expected:
+                raise Failure("journal/%d: seq %d part %d stands where %d part %d should (by %s)"
+                              % (partition, record["seq"], record["part"], *expected, record["transactional_id"]))
+            seq, part, of = record["seq"], record["part"], record["of"]
+            if lineage not in (None, record["lineage"]):
+                raise Failure("journal/%d changes its lineage at seq %d" % (partition, seq))
+            lineage = record["lineage"]
+            ranges = {r["topic"]: r["next_offset"] for r in record["ranges"]}
+            if record["part"] == 1:
+                for what in ("applied", "duplicates", "filtered", "dead_lettered", "effects"):
+                    sums[what] += record[what]
+        if part != of:
+            raise Failure("journal/%d ends inside seq %d" % (partition, seq))
+        consumed = sum(ranges.values())  # the test's topics start at 0
+        counted = sum(sums[w] for w in ("applied", "duplicates", "filtered", "dead_lettered"))
+        if consumed != counted:
+            raise Failure("journal/%d: %d records consumed, %d counted (%s)" % (partition, consumed, counted, dict(sums)))
+        for role, done in ranges.items():
+            topic = group.topics.get(role if role in group.topics else "<group>." + role, "none")
+            end = group.kafka.ends(topic)[partition] if topic != "none" else 0
+            if role == "engagement.events" and done != end:
+                raise Failure("%s/%d: read to %d of %d" % (role, partition, done, end))
+        total += sums
+    dead = sum(len(p) for p in group.kafka.read(group.topic("engagement.events") + ".dlq"))
+    if dead != total["dead_lettered"]:
+        raise Failure("%d dead letters are published, the journal counts %d" % (dead, total["dead_lettered"]))
+    return total
+
+
+def check_outputs(journal, outputs):
+    """Each effect once, in order."""
+    count = sum(r["effects"] for part in journal for r in part if r["part"] == 1)
+    records = [m for parts in outputs.values() for part in parts for m in part]
+    origins = collections.Counter(headers_of(m).get("jd_origin") for m in records)
+    doubles = [o for o, n in origins.items() if n > 1]
+    if doubles:
+        raise Failure("%d effects are published twice, the first %s" % (len(doubles), doubles[0]))
+    if len(records) != count:
+        raise Failure("%d effects are published, the journal counts %d" % (len(records), count))
+    for role, parts in outputs.items():
+        revisions = collections.defaultdict(int)
+        for part in parts:
+            for m in part:
+                row = json.loads(m.value())
+                name = row.get("alert_id") if role == "conflict.alerts" else row.get("trigger_id")
+                if role == "decisions":
+                    continue
+                if row["revision"] != revisions[name] + 1:
+                    raise Failure("%s %s: revision %d follows %d" % (role, name, row["revision"], revisions[name]))
+                revisions[name] = row["revision"]
+
+
+def check_redis(group, journal):
+    for partition, records in enumerate(journal):
+        if not records:
+            continue
+        meta = group.meta(partition)
+        if meta.get("seq") != str(records[-1]["seq"]).encode():
+            raise Failure("shard %d: Redis has seq %s after SIGTERM, the journal ends with %d"
+                          % (partition, meta.get("seq"), records[-1]["seq"]))

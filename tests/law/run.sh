@@ -1,0 +1,10 @@
+#!/bin/bash
+# The law: random histories against the model, the real records, and planted bugs. run.sh [HISTORIES]
+set -u
+cd "$(dirname "$0")/../.." || exit 70
+daemon=${JOURNEYD:-build/release/journeyd}
+status=0
+python=$(command -v /usr/bin/python3 || command -v python3)
+"$python" tests/law/law.py --binary "$daemon" --rebuild "$(dirname "$daemon")/tests/rebuild" --histories "${1:-24000}" || status=1
+"$python" tests/law/real.py --binary "$daemon" || status=1
+exit $status
