@@ -19,8 +19,8 @@ struct jd_command {
     enum jd_exit (*run)(const void *arguments, const struct jd_words *operands, struct jd_error *err);
 };
 
-extern const struct jd_command jd_explain_command, jd_inspect_command, jd_policy_command, jd_replay_command,
-    jd_test_command;
+extern const struct jd_command jd_check_command, jd_explain_command, jd_inspect_command, jd_policy_command,
+    jd_produce_command, jd_replay_command, jd_test_command;
 
 enum { JD_ARGUMENTS_MAX = 512 };
 
