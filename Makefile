@@ -124,6 +124,10 @@ $(O)/tests/unit-$(1): $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/$(1)/*.c)) $
 endef
 $(foreach l,$(UNIT_LAYERS),$(eval $(call unit_rule,$(l))))
 UNIT_BINS := $(UNIT_LAYERS:%=$(O)/tests/unit-%)
+# The adapters against real services; a plain program.
+$(O)/tests/adapters-run: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c)) $(foreach l,base engine policy wire adapters,$(OBJ_$l)) $(SHIM)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 
 .PHONY: unit
 unit: $(UNIT_BINS)
@@ -153,7 +157,7 @@ asan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=asan all unit-build
 	$(Q)BUILD=asan tests/run.sh $(or $(SUITES),unit scenarios replay records broker)
 tsan: setup-check
-	$(Q)$(MAKE) --no-print-directory BUILD=tsan all
+	$(Q)$(MAKE) --no-print-directory BUILD=tsan all build/tsan/tests/adapters-run
 	$(Q)BUILD=tsan tests/run.sh $(or $(SUITES),broker)
 bench: setup-check
 	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine

@@ -500,7 +500,8 @@ static void group(void)
     pid_t child = fork();
     if (child == 0) {
         const struct jd_position negative[] = {{topics[0], 0, -1}};
-        (void)freopen("/dev/null", "w", stderr);
+        if (freopen("/dev/null", "w", stderr) == NULL)
+            _exit(1);
         (void)jd_producer_send_offsets(producer, member, negative, 1, WAIT_MS, &t.err);
         _exit(0);
     }

@@ -39,7 +39,8 @@ static pid_t start(const char *socket_name, const char *port, const char *const 
     size_t count = 11;
     for (size_t i = 0; settings[i] != NULL; i++)
         args[count++] = settings[i];
-    (void)freopen("/dev/null", "w", stdout);
+    if (freopen("/dev/null", "w", stdout) == NULL)
+        _exit(127);
     (void)execvp(args[0], (char *const *)(uintptr_t)args);
     _exit(127);
 }
