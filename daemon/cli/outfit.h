@@ -1,0 +1,25 @@
+/* From a configuration to what shards need (shard/shared.h): topics there and alike, registry reached and our
+ * schemas in it, encodings, policies. The one place where `run` and `verify` get it from, so that they see
+ * the same. */
+#ifndef JOURNEYD_CLI_OUTFIT_H
+#define JOURNEYD_CLI_OUTFIT_H
+
+#include "adapters/redis.h"
+#include "cli/session.h"
+#include "shard/shared.h"
+
+struct jd_outfit {
+    struct jd_session session;
+    struct jd_shared shared; /* without metrics */
+    struct jd_arena arena;   /* texts of `shared` */
+};
+
+/* With the session open: fills the rest. Waits start_timeout for each service (JD_EXIT_UNAVAILABLE). */
+JD_MUST_CHECK bool jd_outfit_fill(struct jd_outfit *outfit, struct jd_error *err);
+/* Accepts one that was not filled: {0}. Closes the session, too. */
+void jd_outfit_close(struct jd_outfit *outfit);
+
+/* A connection, checked; waits start_timeout. NULL: `err`. */
+struct jd_redis *jd_outfit_redis(const struct jd_outfit *outfit, struct jd_error *err);
+
+#endif
