@@ -17,7 +17,7 @@
 # V=1 shows commands; BUILD=release|debug|asan|tsan|faults picks the build; CC, CFLAGS, LDFLAGS are yours.
 # demo and check say what they download and install (Debian packages as root only), then start their own
 # Kafka, Redis and registry on free ports, or use KAFKA=host:port REDIS=url REGISTRY=url.
-# JOURNEYD_CACHE=DIR keeps downloads elsewhere than .cache/.
+# JD_CACHE=DIR keeps downloads elsewhere than .cache/.
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all

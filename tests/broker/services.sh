@@ -18,7 +18,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-cache=${JOURNEYD_CACHE:-$root/.cache}
+cache=${JD_CACHE:-$root/.cache}
 
 die() { echo "services: $*" >&2; exit 69; }
 

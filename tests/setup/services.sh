@@ -3,12 +3,12 @@
 #
 #   services.sh kafka [registry]
 #
-# JOURNEYD_CACHE names the cache (default: .cache in the checkout); several checkouts may share one.
-# After it, $JOURNEYD_CACHE/kafka/lib/*.jar and $JOURNEYD_CACHE/registry/*-runner.jar are there.
+# JD_CACHE names the cache (default: .cache in the checkout); several checkouts may share one.
+# After it, $JD_CACHE/kafka/lib/*.jar and $JD_CACHE/registry/*-runner.jar are there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-cache=${JOURNEYD_CACHE:-$root/.cache}
+cache=${JD_CACHE:-$root/.cache}
 registry_version=2.6.13.Final
 
 mkdir -p "$cache"
