@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
-#include "cli/session.h"
+#include "cli/outfit.h"
 #include "shard/worker.h"
 
 enum {
@@ -32,8 +32,7 @@ struct run_arguments {
 };
 
 struct daemon {
-    struct jd_session session;
-    struct jd_shared shared;
+    struct jd_outfit outfit;
     struct jd_http *http;
     struct jd_worker *workers; /* settings->workers of them */
     uint32_t started;
@@ -47,7 +46,7 @@ struct daemon {
 static void on_metrics(void *context, struct jd_buf *out)
 {
     const struct daemon *daemon = context;
-    jd_metrics_render(daemon->shared.metrics, out);
+    jd_metrics_render(daemon->outfit.shared.metrics, out);
 }
 
 static bool is_alive(void *context)
@@ -64,11 +63,11 @@ static bool is_ready(void *context, struct jd_buf *out)
 {
     struct daemon *daemon = context;
     bool ready = true;
-    if (jd_policies_current(daemon->shared.policies) == NULL) {
+    if (jd_policies_current(daemon->outfit.shared.policies) == NULL) {
         jd_buf_text(out, "no policy is published on journeyd.policies\n");
         ready = false;
     }
-    int64_t live = jd_metrics_sum(daemon->shared.metrics, JD_METRIC_SHARDS);
+    int64_t live = jd_metrics_sum(daemon->outfit.shared.metrics, JD_METRIC_SHARDS);
     for (uint32_t i = 0; i < daemon->started; i++) {
         if (!atomic_load(&daemon->workers[i].joined)) {
             jd_buf_printf(out, "worker %" PRIu32 " is not in the group yet\n", i);
@@ -79,7 +78,7 @@ static bool is_ready(void *context, struct jd_buf *out)
             ready = false;
         }
     }
-    if (daemon->shared.registry != NULL && !jd_registry_is_up(daemon->shared.registry)) {
+    if (daemon->outfit.shared.registry != NULL && !jd_registry_is_up(daemon->outfit.shared.registry)) {
         jd_buf_text(out, "the schema registry does not answer\n");
         ready = false;
     }
@@ -88,170 +87,19 @@ static bool is_ready(void *context, struct jd_buf *out)
 
 /* ---- start --------------------------------------------------------------------------------------- */
 
-static struct jd_str wire_schema(struct jd_str path, struct jd_arena *arena, struct jd_error *err)
+static bool start(struct daemon *daemon, struct jd_error *err)
 {
-    struct jd_str text = {0};
-    FILE *file = fopen(path.ptr, "rb");
-    if (file == NULL) {
-        (void)jd_error_set(err, JD_EXIT_CONFIG, "cannot open the schema %s", path.ptr);
-        return text;
-    }
-    enum { SCHEMA_MAX = 1 << 20 };
-    char *bytes = jd_arena_alloc(arena, SCHEMA_MAX);
-    size_t size = fread(bytes, 1, SCHEMA_MAX, file);
-    (void)fclose(file);
-    if (size == 0 || size == SCHEMA_MAX)
-        (void)jd_error_set(err, JD_EXIT_CONFIG, "the schema %s is empty or larger than 1 MiB", path.ptr);
-    else
-        text = (struct jd_str){bytes, (uint32_t)size};
-    return text;
-}
-
-static enum jd_schema_answer look_up(void *context, uint32_t id, struct jd_str *schema)
-{
-    return (enum jd_schema_answer)jd_registry_schema(context, id, schema);
-}
-
-static bool prepare_wire(struct daemon *daemon, struct jd_arena *arena, struct jd_error *err)
-{
-    static const enum jd_encoding encodings[] = {
-        [JD_SETTING_ENCODING_AUTO] = JD_ENCODING_AUTO,
-        [JD_SETTING_ENCODING_JSON] = JD_ENCODING_JSON,
-        [JD_SETTING_ENCODING_AVRO] = JD_ENCODING_AVRO,
-    };
-    const struct jd_settings *s = daemon->session.settings;
-    struct jd_wire_config *wire = &daemon->shared.wire;
-    *wire = (struct jd_wire_config){
-        .in = encodings[s->encoding.in],
-        .max_record_bytes = (uint32_t)s->max_record_bytes,
-        .partitioner = s->partitioner == JD_PARTITIONER_CRC32 ? JD_PARTITION_CRC32 : JD_PARTITION_MURMUR2,
-        .clock_record = s->clock == JD_CLOCK_RECORD,
-        .lookup = daemon->shared.registry == NULL ? NULL : look_up,
-        .lookup_context = daemon->shared.registry,
-    };
-    const struct {
-        enum jd_input_role role;
-        struct jd_str path;
-    } fixed[] = {{JD_ROLE_OF_EVENTS, s->encoding.events_schema},
-                 {JD_ROLE_OF_HCP_PROFILES, s->encoding.hcp_profiles_schema},
-                 {JD_ROLE_OF_ACCOUNT_PROFILES, s->encoding.account_profiles_schema}};
-    for (size_t i = 0; i < JD_COUNT(fixed); i++)
-        if (fixed[i].path.ptr != NULL) {
-            wire->fixed_schema[fixed[i].role] = wire_schema(fixed[i].path, arena, err);
-            if (wire->fixed_schema[fixed[i].role].ptr == NULL)
-                return false;
-        }
-    daemon->shared.wire_out = (struct jd_wire_out){
-        .encoding = encodings[s->encoding.out],
-        .confluent = s->encoding.out == JD_SETTING_ENCODING_AVRO && daemon->shared.registry != NULL,
-        .source = jd_arena_printf(arena, "journeyd/" JD_STR_FMT, JD_STR_ARG(s->group)),
-    };
-    return true;
-}
-
-/* Our own outputs' schemas go into the registry before the first record names them. */
-static bool register_schemas(struct daemon *daemon, struct jd_error *err)
-{
-    static const struct {
-        enum jd_topic topic;
-        enum jd_out out;
-    } outputs[] = {{JD_TOPIC_ALERTS, JD_OUT_ALERTS},
-                   {JD_TOPIC_TRIGGERS_COMMERCIAL, JD_OUT_TRIGGERS_COMMERCIAL},
-                   {JD_TOPIC_TRIGGERS_MEDICAL, JD_OUT_TRIGGERS_MEDICAL},
-                   {JD_TOPIC_DECISIONS, JD_OUT_DECISIONS}};
-    for (size_t i = 0; daemon->shared.wire_out.confluent && i < JD_COUNT(outputs); i++) {
-        char subject[512];
-        (void)snprintf(subject, sizeof subject, "%s-value", daemon->shared.outs[outputs[i].out].topic);
-        struct jd_str schema = jd_schema_text(jd_str_of(jd_topic_record(outputs[i].topic)->name));
-        if (!jd_registry_register(daemon->shared.registry, subject, schema,
-                                  &daemon->shared.wire_out.schema_ids[outputs[i].topic], err))
-            return false;
-    }
-    return true;
-}
-
-static void set_outs(struct daemon *daemon)
-{
-    static const enum jd_session_topic topics[JD_OUT_COUNT] = {
-        [JD_OUT_JOURNAL] = JD_SESSION_JOURNAL,
-        [JD_OUT_ALERTS] = JD_SESSION_ALERTS,
-        [JD_OUT_TRIGGERS_COMMERCIAL] = JD_SESSION_TRIGGERS_COMMERCIAL,
-        [JD_OUT_TRIGGERS_MEDICAL] = JD_SESSION_TRIGGERS_MEDICAL,
-        [JD_OUT_DECISIONS] = JD_SESSION_DECISIONS,
-        [JD_OUT_DEAD + JD_IN_HCP_PROFILES] = JD_SESSION_HCP_PROFILES_DLQ,
-        [JD_OUT_DEAD + JD_IN_ACCOUNT_PROFILES] = JD_SESSION_ACCOUNT_PROFILES_DLQ,
-        [JD_OUT_DEAD + JD_IN_TOUCHES] = JD_SESSION_TOUCHES_DLQ,
-        [JD_OUT_DEAD + JD_IN_EVENTS] = JD_SESSION_EVENTS_DLQ,
-    };
-    enum { BROKER_DEFAULT_MAX_BYTES = 1048588 }; /* where we may not see the topic's limit */
-    for (int i = 0; i < JD_OUT_COUNT; i++) {
-        const struct jd_topic_facts *facts = &daemon->session.topics[topics[i]];
-        daemon->shared.outs[i] = (struct jd_topic_limit){
-            facts->topic, facts->partitions,
-            facts->max_message_bytes < 0 ? BROKER_DEFAULT_MAX_BYTES : facts->max_message_bytes};
-    }
-}
-
-static bool reach_redis(const struct jd_settings *s, struct jd_error *err)
-{
-    const struct jd_redis_config config = {
-        .url = s->redis.url.ptr,
-        .user = s->redis.user.ptr,
-        .password = s->redis.password.ptr,
-        .connect_timeout_ms = (int)s->redis.timeout_ms,
-        .timeout_ms = (int)s->redis.timeout_ms,
-    };
-    struct jd_redis *redis = jd_redis_open(&config, err);
-    if (redis == NULL)
-        return false;
-    int64_t deadline = jd_clock_mono() + s->start_timeout_ms;
-    enum jd_redis_status status = jd_redis_check(redis, err);
-    while (status == JD_REDIS_UNAVAILABLE && jd_clock_mono() < deadline) {
-        const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
-        (void)nanosleep(&pause, NULL);
-        status = jd_redis_check(redis, err);
-    }
-    jd_redis_close(redis);
-    return status == JD_REDIS_OK;
-}
-
-static bool reach_registry(struct daemon *daemon, struct jd_error *err)
-{
-    const struct jd_settings *s = daemon->session.settings;
-    if (s->registry.url.ptr == NULL)
-        return true;
-    const struct jd_registry_config config = {
-        .url = s->registry.url.ptr,
-        .user = s->registry.user.ptr,
-        .password = s->registry.password.ptr,
-        .timeout_ms = (int)s->registry.timeout_ms,
-    };
-    daemon->shared.registry = jd_registry_open(&config, err);
-    return daemon->shared.registry != NULL &&
-           jd_registry_reach(daemon->shared.registry, (int)s->start_timeout_ms, err);
-}
-
-static bool start(struct daemon *daemon, struct jd_arena *arena, struct jd_error *err)
-{
-    const struct jd_settings *s = daemon->session.settings;
+    const struct jd_settings *s = daemon->outfit.session.settings;
     const struct jd_http_source source = {daemon, on_metrics, is_alive, is_ready};
     jd_log(JD_LOG_STARTED, jd_txt("version", JD_VERSION), jd_view("group", s->group),
            jd_view("instance", s->instance), jd_num("workers", s->workers));
-    if (!jd_session_topics(&daemon->session, err) ||
-        !jd_session_ensure(&daemon->session, JD_SESSION_TOPIC_COUNT, err) || !reach_redis(s, err) ||
-        !reach_registry(daemon, err))
+    if (!jd_outfit_fill(&daemon->outfit, err))
         return false;
-    daemon->shared.settings = s;
-    daemon->shared.kafka = daemon->session.kafka;
-    daemon->shared.partitions = daemon->session.partitions;
-    set_outs(daemon);
-    if (!prepare_wire(daemon, arena, err) || !register_schemas(daemon, err))
+    struct jd_redis *redis = jd_outfit_redis(&daemon->outfit, err);
+    if (redis == NULL)
         return false;
-    daemon->shared.policies =
-        jd_policies_open(&daemon->shared.kafka, daemon->session.topics[JD_SESSION_POLICIES].topic, err);
-    if (daemon->shared.policies == NULL)
-        return false;
-    daemon->shared.metrics = jd_metrics_new((uint32_t)s->workers + 1);
+    jd_redis_close(redis); /* each worker has its own connection */
+    daemon->outfit.shared.metrics = jd_metrics_new((uint32_t)s->workers + 1);
     daemon->workers = calloc((size_t)s->workers, sizeof *daemon->workers);
     if (daemon->workers == NULL)
         return jd_error_set(err, JD_EXIT_INTERNAL, "out of memory for workers");
@@ -265,8 +113,8 @@ static bool start(struct daemon *daemon, struct jd_arena *arena, struct jd_error
 
 static bool start_workers(struct daemon *daemon, struct jd_error *err)
 {
-    for (uint32_t i = 0; i < (uint32_t)daemon->session.settings->workers; i++) {
-        if (!jd_worker_start(&daemon->workers[i], &daemon->shared, i, err))
+    for (uint32_t i = 0; i < (uint32_t)daemon->outfit.session.settings->workers; i++) {
+        if (!jd_worker_start(&daemon->workers[i], &daemon->outfit.shared, i, err))
             return false;
         daemon->started++;
     }
@@ -288,17 +136,17 @@ static bool check_partitions(struct daemon *daemon, struct jd_error *err)
                                            JD_SESSION_ACCOUNT_PROFILES, JD_SESSION_TOUCHES,
                                            JD_SESSION_JOURNAL};
     for (size_t i = 0; i < JD_COUNT(keyed); i++)
-        if (daemon->session.topics[keyed[i]].topic != NULL)
-            facts[count++] = (struct jd_topic_facts){.topic = daemon->session.topics[keyed[i]].topic};
+        if (daemon->outfit.session.topics[keyed[i]].topic != NULL)
+            facts[count++] = (struct jd_topic_facts){.topic = daemon->outfit.session.topics[keyed[i]].topic};
     struct jd_error ignored = {0};
-    if (jd_admin_describe(daemon->session.admin, facts, count, 1000, &ignored) != JD_KAFKA_OK)
+    if (jd_admin_describe(daemon->outfit.session.admin, facts, count, 1000, &ignored) != JD_KAFKA_OK)
         return true;
     for (uint32_t i = 0; i < count; i++)
-        if (facts[i].exists && facts[i].partitions != daemon->shared.partitions)
+        if (facts[i].exists && facts[i].partitions != daemon->outfit.shared.partitions)
             return jd_error_set(err, JD_EXIT_CONFIG,
                                 "%s now has %" PRId32 " partitions, not %" PRId32
                                 ": keys have moved to other shards. Use new topics and a new group",
-                                facts[i].topic, facts[i].partitions, daemon->shared.partitions);
+                                facts[i].topic, facts[i].partitions, daemon->outfit.shared.partitions);
     return true;
 }
 
@@ -311,7 +159,8 @@ static void say_state(struct daemon *daemon)
     bool ready = is_ready(daemon, &reasons);
     int64_t mono = jd_clock_mono();
     if (ready && !daemon->was_ready) {
-        jd_log(JD_LOG_READY, jd_num("shards", jd_metrics_sum(daemon->shared.metrics, JD_METRIC_SHARDS)));
+        jd_log(JD_LOG_READY,
+               jd_num("shards", jd_metrics_sum(daemon->outfit.shared.metrics, JD_METRIC_SHARDS)));
         jd_notify_ready();
         jd_notify_status("ready");
     } else if (!ready && mono >= daemon->waiting_said_at) {
@@ -332,9 +181,10 @@ static void keep_watchdog(struct daemon *daemon)
         jd_notify_alive();
         daemon->alive_said_at = mono;
     }
-    if (daemon->shared.registry != NULL)
-        jd_metric_set(jd_metrics_slot(daemon->shared.metrics, (uint32_t)daemon->session.settings->workers),
-                      JD_METRIC_REGISTRY_UP, jd_registry_is_up(daemon->shared.registry));
+    if (daemon->outfit.shared.registry != NULL)
+        jd_metric_set(jd_metrics_slot(daemon->outfit.shared.metrics,
+                                      (uint32_t)daemon->outfit.session.settings->workers),
+                      JD_METRIC_REGISTRY_UP, jd_registry_is_up(daemon->outfit.shared.registry));
 }
 
 static bool one_is_done(const struct daemon *daemon)
@@ -352,8 +202,8 @@ static bool control(struct daemon *daemon, const sigset_t *signals, struct jd_er
     bool called = false;
     while (!called && !one_is_done(daemon)) {
         struct jd_error away = {0};
-        bool read = jd_policies_follow(daemon->shared.policies, &away);
-        if (daemon->started == 0 && read && jd_policies_current(daemon->shared.policies) != NULL &&
+        bool read = jd_policies_follow(daemon->outfit.shared.policies, &away);
+        if (daemon->started == 0 && read && jd_policies_current(daemon->outfit.shared.policies) != NULL &&
             !start_workers(daemon, err))
             return false;
         if (!check_partitions(daemon, err))
@@ -381,21 +231,19 @@ static enum jd_exit stop_workers(struct daemon *daemon, struct jd_error *err)
         }
     }
     jd_log(JD_LOG_STOPPED,
-           jd_num("unflushed", daemon->shared.metrics == NULL
+           jd_num("unflushed", daemon->outfit.shared.metrics == NULL
                                    ? 0
-                                   : jd_metrics_sum(daemon->shared.metrics, JD_METRIC_DIRTY)));
+                                   : jd_metrics_sum(daemon->outfit.shared.metrics, JD_METRIC_DIRTY)));
     return code;
 }
 
 static void close_daemon(struct daemon *daemon)
 {
     jd_http_stop(daemon->http);
-    jd_policies_close(daemon->shared.policies);
-    jd_registry_close(daemon->shared.registry);
     free(daemon->workers);
-    if (daemon->shared.metrics != NULL)
-        jd_metrics_free(daemon->shared.metrics);
-    jd_session_close(&daemon->session);
+    if (daemon->outfit.shared.metrics != NULL)
+        jd_metrics_free(daemon->outfit.shared.metrics);
+    jd_outfit_close(&daemon->outfit);
 }
 
 static void print_label(const char *label)
@@ -428,14 +276,13 @@ static enum jd_exit run(const void *arguments, const struct jd_words *operands, 
     (void)sigaddset(&signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     struct daemon daemon = {0};
-    struct jd_arena arena;
-    jd_arena_init(&arena, 16 << 20);
     enum jd_exit code = JD_EXIT_OK;
-    if (!jd_session_open(&daemon.session, args->config, err)) {
+    if (!jd_session_open(&daemon.outfit.session, args->config, err)) {
         code = err->code;
     } else {
-        jd_log_setup(daemon.session.settings->log.format, daemon.session.settings->log.level, 2);
-        if (!start(&daemon, &arena, err) || !control(&daemon, &signals, err))
+        jd_log_setup(daemon.outfit.session.settings->log.format, daemon.outfit.session.settings->log.level,
+                     2);
+        if (!start(&daemon, err) || !control(&daemon, &signals, err))
             code = err->code;
         struct jd_error why = {0};
         enum jd_exit stopped = stop_workers(&daemon, &why);
@@ -447,7 +294,6 @@ static enum jd_exit run(const void *arguments, const struct jd_words *operands, 
             jd_log(JD_LOG_FATAL, jd_txt("reason", err->text), jd_num("exit", code));
     }
     close_daemon(&daemon);
-    jd_arena_done(&arena);
     return code;
 }
 
