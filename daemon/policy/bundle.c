@@ -125,6 +125,8 @@ static void read_entry(struct walk *w, const char *path, const char *name, int d
         return;
     if (!jd_value_is_name(jd_str_of(base)) || strlen(name) > NAME_SIZE_MAX)
         complain(w, path, "a policy's file names have only letters, digits, '.', '_' and '-'");
+    else if (strcmp(name, "zoneinfo") == 0)
+        complain(w, path, "is no file of a policy: the name is taken by the time zones of bundles");
     else if (stat(path, &status) != 0)
         complain(w, path, strerror(errno));
     else if (S_ISDIR(status.st_mode))

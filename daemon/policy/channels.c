@@ -30,7 +30,7 @@ static void read_channel(struct jd_compile *c, const struct jd_key *key, const s
     }
     jd_expected(c, node, key->name, "a channel");
     if (node->kind == JD_NODE_SCALAR)
-        jd_problem_suggest(c->problems, node->text, jd_channel_symbols.texts + 1);
+        jd_suggest_symbol(c, node->text, &jd_channel_symbols);
 }
 
 static void read_default(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,

@@ -57,6 +57,9 @@ void jd_expected(struct jd_compile *c, const struct jd_node *node, const char *n
 void jd_error_at(struct jd_compile *c, struct jd_place place, const char *format, ...) JD_PRINTF(3, 4);
 void jd_warn_at(struct jd_compile *c, struct jd_place place, const char *format, ...) JD_PRINTF(3, 4);
 
+/* Gives the problem added last a hint with the nearest value of a closed list, or with all of them. */
+void jd_suggest_symbol(struct jd_compile *c, struct jd_str written, const struct jd_symbols *symbols);
+
 /* Readers; the target's type in brackets. */
 jd_read_value jd_read_text;     /* [jd_str] one line, 1..1024 bytes */
 jd_read_value jd_read_name;     /* [jd_str] letters, digits, . _ -, at most 128 */

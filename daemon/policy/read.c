@@ -42,6 +42,16 @@ void jd_expected(struct jd_compile *c, const struct jd_node *node, const char *n
                     node->text.size < SHOWN_MAX ? (int)node->text.size : SHOWN_MAX, node->text.ptr);
 }
 
+void jd_suggest_symbol(struct jd_compile *c, struct jd_str written, const struct jd_symbols *symbols)
+{
+    const char *names[KEYS_MAX + 1];
+    uint32_t count = 0;
+    for (; count < symbols->count && count < KEYS_MAX; count++)
+        names[count] = symbols->texts[count + 1]; /* the first stands for absent */
+    names[count] = NULL;
+    jd_problem_suggest(c->problems, written, names);
+}
+
 /* ---- maps --------------------------------------------------------------------------------------- */
 
 static bool is_taken(const struct jd_key *key, const struct jd_taken *taken)

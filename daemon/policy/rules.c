@@ -28,7 +28,7 @@ static uint8_t read_symbol(struct jd_compile *c, const struct jd_key *key, const
     if (value == 0) {
         jd_expected(c, node, key->name, expected);
         if (node->kind == JD_NODE_SCALAR)
-            jd_problem_suggest(c->problems, node->text, symbols->texts + 1);
+            jd_suggest_symbol(c, node->text, symbols);
     }
     return value;
 }

@@ -47,16 +47,6 @@ struct subject {
     struct jd_condition condition;
 };
 
-static void suggest_symbols(struct subject *s, struct jd_str written)
-{
-    const char *names[65];
-    uint32_t count = 0;
-    for (uint32_t i = 1; i <= s->field->symbols->count && count < 64; i++)
-        names[count++] = s->field->symbols->texts[i];
-    names[count] = NULL;
-    jd_problem_suggest(s->c->problems, written, names);
-}
-
 static bool read_code(struct subject *s, const struct jd_node *node)
 {
     bool truth;
@@ -72,7 +62,7 @@ static bool read_code(struct subject *s, const struct jd_node *node)
     jd_expected(s->c, node, s->name,
                 s->field->kind == JD_BOOL ? "true or false" : "a value of its closed list");
     if (s->field->kind == JD_ENUM && node->kind == JD_NODE_SCALAR)
-        suggest_symbols(s, node->text);
+        jd_suggest_symbol(s->c, node->text, s->field->symbols);
     return false;
 }
 

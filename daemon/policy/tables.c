@@ -178,7 +178,7 @@ static uint8_t read_cell_symbol(struct jd_compile *c, const struct cell *cell, c
     uint8_t value = jd_symbol_of(symbols, cell->text);
     if (value == 0 && cell->text.size > 0) {
         cell_expected(c, cell, column, "a value of its closed list, or nothing: any");
-        jd_problem_suggest(c->problems, cell->text, symbols->texts + 1);
+        jd_suggest_symbol(c, cell->text, symbols);
     }
     return value;
 }
