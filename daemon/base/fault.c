@@ -72,6 +72,12 @@ bool jd_fault_off(const char *safeguard)
     return false;
 }
 
+bool jd_fault_bug(const char *name)
+{
+    const char *bug = getenv("JD_BUG");
+    return bug != NULL && strcmp(bug, name) == 0;
+}
+
 void jd_crash_labels(void (*visit)(const char *label))
 {
     for (const char **at = __start_jd_crash; at != NULL && at < __stop_jd_crash; at++)

@@ -13,6 +13,7 @@
 
 #include "base/avro.h"
 #include "base/contract.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
@@ -84,13 +85,22 @@ static jd_time lapses_after(const struct jd_program *program, const struct jd_ev
     return bounded(jd_touch_time(event) + program->planned_grace_ms);
 }
 
+static bool has_lapsed(const struct jd_step *step, const struct jd_event *event)
+{
+    return step->now > lapses_after(step->program, event) && !jd_fault_bug("lapse_ignored");
+}
+
+static bool is_planned(const struct jd_engagement *engagement)
+{
+    return engagement->class == JD_CLASS_TOUCH && engagement->event.phase == JD_PHASE_PLANNED;
+}
+
 /* When the engine wants to see an engagement again: at the hour of a plan (its alerts become
  * incidents), when the plan lapses, when it is kept no longer. */
 static jd_time engagement_due(const struct jd_step *step, const struct jd_engagement *engagement)
 {
     jd_time t = jd_touch_time(&engagement->event);
-    if (engagement->class == JD_CLASS_TOUCH && engagement->event.phase == JD_PHASE_PLANNED &&
-        engagement->lapsed != JD_TRUE)
+    if (is_planned(engagement) && step->now <= lapses_after(step->program, &engagement->event))
         return t > step->now ? t : lapses_after(step->program, &engagement->event) + 1;
     return engagement->keep_until == JD_TIME_NONE ? JD_NEVER : engagement->keep_until + 1;
 }
@@ -189,14 +199,16 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
     const struct jd_event *event = input->event;
     uint64_t digest = jd_avro_digest(&jd_event_record, event, identity, step->arena);
     const struct jd_seen *seen = find_seen(step, event);
-    if (seen != NULL) {
+    if (seen != NULL && !jd_fault_bug("duplicate_counted")) {
         *reason = "id_conflict";
         return seen->digest == (int64_t)digest ? JD_DUPLICATE : JD_DEAD_LETTERED;
     }
-    struct jd_str key = jd_engagement_key(event, step->arena), id = entry_id(step, input->class, key);
+    struct jd_str key = seen == NULL ? jd_engagement_key(event, step->arena)
+                                     : jd_event_name(event, step->arena),
+                  id = entry_id(step, input->class, key);
     const struct jd_entry *entry = jd_state_entry(step->state, JD_ENTRY_ENGAGEMENT, id);
     const struct jd_engagement *held = entry == NULL ? NULL : jd_entry_read_engagement(entry, step->arena);
-    bool wins = held == NULL || jd_version_cmp(event, &held->event) > 0;
+    bool wins = held == NULL || jd_version_cmp(event, &held->event) > 0 || jd_fault_bug("late_wins");
     *reason = refusal(step, input, held, wins);
     if (*reason != NULL)
         return JD_DEAD_LETTERED;
@@ -208,10 +220,8 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
     see(step, &engagement, event, digest);
     if (wins) {
         engagement.event = *event;
-        engagement.lapsed = input->class == JD_CLASS_TOUCH && event->phase == JD_PHASE_PLANNED &&
-                                    step->now > lapses_after(step->program, event)
-                                ? JD_TRUE
-                                : JD_TRUTH_NONE;
+        if (!(engagement.lapsed == JD_TRUE && jd_fault_bug("revive_ignored")))
+            engagement.lapsed = is_planned(&engagement) && has_lapsed(step, event) ? JD_TRUE : JD_TRUTH_NONE;
         if (input->class == JD_CLASS_FACT)
             engagement.applies_from = later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
     }
@@ -318,18 +328,17 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
 static void engagement_timer(struct jd_step *step, struct jd_entry *entry)
 {
     struct jd_engagement engagement = *jd_entry_read_engagement(entry, step->arena);
-    bool planned = engagement.class == JD_CLASS_TOUCH && engagement.event.phase == JD_PHASE_PLANNED &&
-                   engagement.lapsed != JD_TRUE;
-    if (!planned && engagement.keep_until < step->now) {
+    bool planned = is_planned(&engagement) && engagement.lapsed != JD_TRUE;
+    if (engagement.keep_until < step->now) {
         jd_step_delete(step, entry);
-        jd_alerts_forget(step, engagement.key);
+        jd_alerts_forget(step, &engagement);
         return;
     }
-    if (planned && step->now > lapses_after(step->program, &engagement.event))
+    if (planned && has_lapsed(step, &engagement.event))
         engagement.lapsed = JD_TRUE;
     jd_step_put(step, JD_ENTRY_ENGAGEMENT, jd_arena_str(step->arena, jd_entry_id(entry)),
                 engagement_due(step, &engagement), &engagement);
-    if (planned)
+    if (planned && (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing")))
         jd_alerts_refresh(step, engagement.key, cause_of(NULL, &engagement));
 }
 

@@ -1,6 +1,7 @@
 #include "engine/time.h"
 
 #include "base/civil.h"
+#include "base/fault.h"
 
 /* Longer than any zone is from UTC, or changes by at once. */
 static const int64_t zone_slack = 2 * JD_DAY;
@@ -73,7 +74,7 @@ struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const
     } else if (span->unit == JD_SPAN_MONTHS) {
         d.limit = jd_plus_months(a < b ? zone_a : zone_b, early, span->amount) - early;
     }
-    d.inside = d.observed <= d.limit;
+    d.inside = jd_fault_bug("boundary_excluded") ? d.observed < d.limit : d.observed <= d.limit;
     return d;
 }
 

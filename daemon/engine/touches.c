@@ -4,6 +4,7 @@
 
 #include "base/avro.h"
 #include "base/contract.h"
+#include "base/fault.h"
 #include "base/str.h"
 
 jd_time jd_touch_time(const struct jd_event *event)
@@ -18,7 +19,8 @@ jd_time jd_touch_recorded(const struct jd_event *event)
 
 bool jd_touch_stands(const struct jd_engagement *engagement)
 {
-    return engagement->event.phase != JD_PHASE_CANCELLED && engagement->lapsed != JD_TRUE;
+    bool cancelled = engagement->event.phase == JD_PHASE_CANCELLED && !jd_fault_bug("cancel_ignored");
+    return !cancelled && engagement->lapsed != JD_TRUE;
 }
 
 /* A JSON string, escaped only where RFC 8259 demands it. */
@@ -63,7 +65,7 @@ int jd_version_cmp(const struct jd_event *a, const struct jd_event *b)
         return x < y ? -1 : 1;
     if (a->phase != b->phase)
         return a->phase < b->phase ? -1 : 1;
-    int order = jd_str_cmp(a->id, b->id);
+    int order = jd_fault_bug("tie_order") ? jd_str_cmp(b->id, a->id) : jd_str_cmp(a->id, b->id);
     return order != 0 ? order : jd_str_cmp(a->source, b->source);
 }
 

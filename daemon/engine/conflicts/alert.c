@@ -4,6 +4,7 @@
 
 #include "base/avro.h"
 #include "base/contract.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
@@ -338,7 +339,8 @@ static void settle(struct jd_step *step, struct items *list, enum jd_cause cause
             hold(step, item->rule, list->items[++i].instance, item->alert);
         else if (item->instance != NULL)
             hold(step, item->rule, item->instance, NULL);
-        else if (item->alert->status == JD_STATUS_OPEN)
+        else if (item->alert->status == JD_STATUS_OPEN &&
+                 !(cause == JD_CAUSE_RESCHEDULED && jd_fault_bug("move_forgets_old")))
             retract(step, item->alert, cause);
     }
 }
@@ -401,13 +403,23 @@ void jd_alert_close(struct jd_step *step, struct jd_entry *entry)
     close_alert(step, entry);
 }
 
-void jd_alerts_forget(struct jd_step *step, struct jd_str engagement_key)
+/* Is a version of this engagement among the members? A request may share its key with a touch. */
+static bool has_version(const struct jd_alert *alert, const struct jd_engagement *engagement)
+{
+    const struct jd_event *events = alert->evidence.items;
+    const struct jd_seen *seen = engagement->seen.items;
+    for (uint32_t i = 0; i < alert->evidence.count; i++)
+        for (uint32_t k = 0; k < engagement->seen.count; k++)
+            if (jd_str_eq(events[i].id, seen[k].id) && jd_str_eq(events[i].source, seen[k].source))
+                return true;
+    return false;
+}
+
+void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement)
 {
     struct items list = {0};
-    gather_alerts(step, engagement_key, false, &list);
-    for (uint32_t i = 0; i < list.count; i++) {
-        struct jd_entry *entry = jd_state_entry(step->state, JD_ENTRY_ALERT, list.items[i].alert->alert_id);
-        if (entry != NULL)
-            close_alert(step, entry);
-    }
+    gather_alerts(step, engagement->key, false, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        if (has_version(list.items[i].alert, engagement))
+            close_alert(step, jd_state_entry(step->state, JD_ENTRY_ALERT, list.items[i].alert->alert_id));
 }

@@ -20,7 +20,7 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, enum 
 /* The physician's zone has changed: rules with civil windows are looked at again. */
 void jd_alerts_refresh_civil(struct jd_step *step);
 /* An engagement has left the state: its alerts, closed long ago, go with it. */
-void jd_alerts_forget(struct jd_step *step, struct jd_str engagement_key);
+void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement);
 /* The timer of an alert: it is final. */
 void jd_alert_close(struct jd_step *step, struct jd_entry *entry);
 

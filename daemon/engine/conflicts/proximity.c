@@ -2,6 +2,7 @@
  * than `within`. A touch may be both; a pair is one instance whichever way round it holds.
  *
  * Cheapest question first: the window by time, the selectors by their bits, then the bodies. */
+#include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/fields.h"
@@ -20,7 +21,7 @@ static unsigned ways_of(const struct jd_touches *view, const struct jd_rule *rul
 /* `same:` and `different:`; a touch that lacks a named field takes no part. */
 static bool compared(const struct jd_rule *rule, const struct jd_event *x, const struct jd_event *y)
 {
-    for (uint32_t i = 0; i < rule->same_count; i++)
+    for (uint32_t i = 0; i < rule->same_count && !jd_fault_bug("same_ignored"); i++)
         if (jd_field_shared(x, y, &rule->same[i]) != JD_SHARE_YES)
             return false;
     uint32_t differ = 0;
@@ -45,7 +46,7 @@ static bool names(const struct jd_event *x, const struct jd_event *y)
 static bool joint(const struct jd_touches *view, const struct jd_touch *x, const struct jd_touch *y)
 {
     int64_t apart = x->time < y->time ? y->time - x->time : x->time - y->time;
-    return apart <= view->fold->program->joint_within_ms &&
+    return !jd_fault_bug("joint_ignored") && apart <= view->fold->program->joint_within_ms &&
            (names(x->event, y->event) || names(y->event, x->event));
 }
 
@@ -55,6 +56,8 @@ static enum jd_severity severity_of(const struct jd_rule *rule, const struct jd_
 {
     for (uint32_t i = 0; i < rule->severity_count; i++) {
         const struct jd_severity_case *c = &rule->severities[i];
+        if (jd_fault_bug("severity_first_case"))
+            return c->severity;
         if (c->phase != JD_ALERT_PHASE_NONE && c->phase != phase)
             continue;
         if (c->within != NULL && !jd_span_distance(c->within, x->time, x->zone, y->time, y->zone).inside)

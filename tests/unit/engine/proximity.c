@@ -433,6 +433,20 @@ Test(proximity, a_retracted_alert_leaves_with_its_touches)
     cr_assert(jd_fold_key_count(w->fold) == 0);
 }
 
+Test(proximity, an_engagement_of_another_class_that_leaves_takes_no_alert_with_it)
+{
+    world_rule(w, "r", span_ms(24));
+    world_start(w);
+    feed(w, &(struct spec){
+                .id = "1", .engagement = "A", .type = "web.visit", .class = JD_CLASS_RESPONSE, .at = 1});
+    MSL(.id = "2", .engagement = "B", .at = 2000, .recorded = 10, .phase = JD_PHASE_PLANNED);
+    REP(.id = "3", .engagement = "A", .at = 2000, .recorded = 11, .phase = JD_PHASE_PLANNED);
+    EXPECT(w, "r A+B r1 open preventable medium 0ms");
+    advance(w, 1999);
+    EXPECT(w, "");
+    cr_assert_str_eq(standing(w), "r A+B open preventable medium 0ms; ");
+}
+
 Test(proximity, effects_come_by_rule_then_instance)
 {
     world_rule(w, "a", span_ms(24));
