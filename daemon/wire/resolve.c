@@ -223,6 +223,8 @@ static const struct jd_plan *compile(struct compiler *c, const struct jd_schema 
 {
     if (writer->type == JD_AVRO_UNION)
         return compile_union(c, writer, reader, target);
+    if (writer->type == JD_AVRO_NULL && (target->kind == JD_LIST || target->kind == JD_MAP))
+        return plan_of(c, JD_PLAN_ABSENT, writer, target);
     if (reader->type == JD_AVRO_UNION) { /* ours are of null and one type */
         if (writer->type == JD_AVRO_NULL)
             return plan_of(c, JD_PLAN_ABSENT, writer, target);

@@ -5,7 +5,7 @@
  * alias in any order, what the writer lacks from our default, what we lack skipped, int to long to
  * float to double, string and bytes, symbols by text, unions branch by branch. Beyond it, since nothing else
  * can be meant: timestamp-micros for our timestamp-millis (cut to the millisecond), a decimal of bytes or
- * fixed for our decimal text, a string for our enum. */
+ * fixed for our decimal text, a string for our enum, null for an empty list or map. */
 #ifndef JOURNEYD_WIRE_RESOLVE_H
 #define JOURNEYD_WIRE_RESOLVE_H
 
