@@ -294,9 +294,9 @@ static void check_together(struct jd_settings_file *f, struct jd_str file)
     if (s->limits.batch_bytes < s->max_record_bytes || s->limits.queue_bytes < s->max_record_bytes)
         jd_problem_add(f->problems, JD_PROBLEM_ERROR, place_of(f, "", "max_record_bytes", file),
                        "max_record_bytes must not be more than limits: batch_bytes or queue_bytes");
-    if (s->limits.unflushed_changes < s->limits.batch_changes)
-        jd_problem_add(f->problems, JD_PROBLEM_ERROR, place_of(f, "limits", "unflushed_changes", file),
-                       "limits: unflushed_changes must not be less than batch_changes");
+    if (s->limits.unflushed_states < s->limits.batch_changes)
+        jd_problem_add(f->problems, JD_PROBLEM_ERROR, place_of(f, "limits", "unflushed_states", file),
+                       "limits: unflushed_states must not be less than batch_changes");
     if (s->limits.unflushed_bytes < s->limits.batch_bytes)
         jd_problem_add(f->problems, JD_PROBLEM_ERROR, place_of(f, "limits", "unflushed_bytes", file),
                        "limits: unflushed_bytes must not be less than batch_bytes");

@@ -112,9 +112,9 @@ const struct jd_setting_row jd_setting_rows[] = {
     {"encoding", "account_profiles_schema", JD_SETTING_FILE, AT(encoding.account_profiles_schema),
      .help = "The same for accounts' profiles."},
 
-    {"limits", "unflushed_changes", JD_SETTING_COUNT, AT(limits.unflushed_changes), 1000, 100000000,
+    {"limits", "unflushed_states", JD_SETTING_COUNT, AT(limits.unflushed_states), 1000, 100000000,
      "1000000",
-     .help = "Changes a worker may have committed and not yet written to Redis; then it stops reading."},
+     .help = "States that a worker may have changed and not yet written to Redis; then it stops reading."},
     {"limits", "unflushed_bytes", JD_SETTING_SIZE, AT(limits.unflushed_bytes), MIB, 64 * GIB, "256MiB",
      .help = "The same in bytes."},
     {"limits", "queue_bytes", JD_SETTING_SIZE, AT(limits.queue_bytes), 64 * 1024, 2 * GIB - MIB, "16MiB",
@@ -128,7 +128,7 @@ const struct jd_setting_row jd_setting_rows[] = {
     {"limits", "batch_bytes", JD_SETTING_SIZE, AT(limits.batch_bytes), 64 * 1024, GIB, "16MiB",
      .help = "A batch ends at so many bytes of changes and effects."},
     {"limits", "memory", JD_SETTING_SIZE, AT(limits.memory_bytes), 0, 1024 * GIB, "0",
-     .help = "Bytes that all states together may take; 0: no limit."},
+     .help = "Bytes that all states of the process may take; then it stops reading. 0: no limit."},
 
     {"retry", "backoff", JD_SETTING_DURATION, AT(retry.backoff_ms), 1, JD_MINUTE, "100ms",
      .help =

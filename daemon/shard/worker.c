@@ -216,7 +216,7 @@ static bool too_much_unflushed(const struct jd_worker *worker)
 {
     int64_t keys, bytes;
     jd_checkpoint_unflushed(worker, &keys, &bytes);
-    return keys > worker->settings->limits.unflushed_changes ||
+    return keys > worker->settings->limits.unflushed_states ||
            bytes > worker->settings->limits.unflushed_bytes;
 }
 
