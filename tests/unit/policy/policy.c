@@ -314,3 +314,41 @@ Test(policy, what_ships_is_valid)
     for (size_t i = 0; i < JD_COUNT(directories); i++)
         jd_policy_free(load(directories[i]));
 }
+
+/* The guide's examples, each with small files beside it. */
+Test(policy, the_guide_shows_what_works)
+{
+    FILE *guide = fopen("config/policies/README.md", "re"); /* tests run in the top directory */
+    cr_assert_not_null(guide);
+    char line[1024], text[8192], name[64];
+    size_t used = 0;
+    unsigned count = 0;
+    bool inside = false;
+    while (fgets(line, sizeof line, guide) != NULL) {
+        bool is_fence = strncmp(line, "```", 3) == 0;
+        if (is_fence && !inside) {
+            inside = strncmp(line, "```yaml", 7) == 0 || strncmp(line, "```csv", 6) == 0;
+            (void)snprintf(name, sizeof name, "%s", strncmp(line, "```csv", 6) == 0 ? "content.csv" : "");
+            used = 0;
+        } else if (is_fence) {
+            scratch_done();
+            scratch_text("policy.yaml", "name: x\n");
+            scratch_text("conflicts.yaml", "[]\n");
+            scratch_write(name, text, used);
+            struct jd_policy *policy = load(scratch());
+            const struct jd_program *p = jd_policy_program(policy);
+            cr_expect(strcmp(name, "policy.yaml") == 0 ||
+                      p->rule_count + p->channel_count + p->content_count > 0);
+            jd_policy_free(policy);
+            inside = false;
+            count++;
+        } else if (inside) {
+            if (name[0] == '\0')
+                cr_assert_eq(sscanf(line, "# %63s", name), 1, "a block begins with its file's name: %s",
+                             line);
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s", line);
+        }
+    }
+    (void)fclose(guide);
+    cr_expect_eq(count, 5);
+}

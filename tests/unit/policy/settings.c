@@ -216,7 +216,7 @@ Test(settings, mistakes_are_found_where_they_stand)
         {"encoding: { out: auto }\n", 3, 18, "none of its values", "json, avro"},
         {"encoding: { events_schema: /does/not/exist }\n", 3, 28, "cannot read", NULL},
         {"limits: { batch_bytes: 64KiB }\n", 0, 0, "must not be more than limits", NULL},
-        {"limits: { unflushed_states: 1000 }\n", 3, 30, "must not be less than batch_changes", NULL},
+        {"limits: { unflushed_states: 1000 }\n", 3, 29, "must not be less than batch_changes", NULL},
         {"retry: { backoff: 10s }\n", 0, 0, "backoff_max must not be less", NULL},
         {"log: { level: verbose }\n", 3, 15, "none of its values", "debug, info"},
         {"log: [info]\n", 3, 6, "expected a map", NULL},
