@@ -20,7 +20,8 @@ struct jd_command {
 };
 
 extern const struct jd_command jd_check_command, jd_explain_command, jd_inspect_command, jd_policy_command,
-    jd_produce_command, jd_replay_command, jd_run_command, jd_test_command, jd_verify_command;
+    jd_produce_command, jd_replay_command, jd_reset_command, jd_run_command, jd_test_command,
+    jd_verify_command;
 
 enum { JD_ARGUMENTS_MAX = 512 };
 

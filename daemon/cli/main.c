@@ -8,8 +8,17 @@
 
 /* In the order in which --help lists them. */
 static const struct jd_command *const commands[] = {
-    &jd_run_command,     &jd_check_command,   &jd_policy_command,  &jd_test_command,   &jd_replay_command,
-    &jd_produce_command, &jd_explain_command, &jd_inspect_command, &jd_verify_command, NULL,
+    &jd_run_command,
+    &jd_check_command,
+    &jd_policy_command,
+    &jd_test_command,
+    &jd_replay_command,
+    &jd_produce_command,
+    &jd_explain_command,
+    &jd_inspect_command,
+    &jd_verify_command,
+    &jd_reset_command,
+    NULL,
 };
 
 static void print_usage(FILE *to)

@@ -1,6 +1,8 @@
 #include "cli/outfit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "adapters/clock.h"
@@ -190,4 +192,24 @@ void jd_outfit_close(struct jd_outfit *outfit)
     jd_session_close(&outfit->session);
     jd_arena_done(&outfit->arena);
     outfit->shared = (struct jd_shared){0};
+}
+
+bool jd_outfit_shards(const struct jd_outfit *outfit, const char *word, int32_t *first, int32_t *end,
+                      struct jd_error *err)
+{
+    const int32_t partitions = outfit->shared.partitions;
+    char *rest_of_word = NULL;
+    *first = 0;
+    *end = partitions;
+    if (strcmp(word, "all") == 0) {
+        return true;
+    }
+    const long shard = strtol(word, &rest_of_word, 10);
+    if (rest_of_word == word || *rest_of_word != '\0' || shard < 0 || shard >= partitions) {
+        return jd_error_set(err, JD_EXIT_USAGE, "--shard: \"%s\" is neither `all` nor one of 0 to %d", word,
+                            (int)partitions - 1);
+    }
+    *first = (int32_t)shard;
+    *end = *first + 1;
+    return true;
 }

@@ -22,4 +22,8 @@ void jd_outfit_close(struct jd_outfit *outfit);
 /* A connection, checked; waits start_timeout. NULL: `err`. */
 struct jd_redis *jd_outfit_redis(const struct jd_outfit *outfit, struct jd_error *err);
 
+/* The shards that `word` names: a number, or `all`; [*first, *end). */
+JD_MUST_CHECK bool jd_outfit_shards(const struct jd_outfit *outfit, const char *word, int32_t *first,
+                                    int32_t *end, struct jd_error *err);
+
 #endif

@@ -81,8 +81,11 @@ static bool read_all(struct scanning *s, struct jd_error *err)
         if (s->starts[i].offset >= s->ends[i].offset) {
             continue;
         }
+        const int64_t start = s->scan->from > s->starts[i].offset && s->scan->from < s->ends[i].offset
+                                  ? s->scan->from
+                                  : s->starts[i].offset;
         struct jd_fetch *fetch =
-            jd_reader_start(s->reader, s->scan->topic, s->starts[i].partition, s->starts[i].offset, err);
+            jd_reader_start(s->reader, s->scan->topic, s->starts[i].partition, start, err);
         ok = fetch != NULL && read_partition(s, fetch, s->ends[i].partition, s->ends[i].offset, err);
         jd_fetch_stop(fetch);
     }

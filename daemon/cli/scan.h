@@ -1,4 +1,4 @@
-/* A topic read once, from where it begins to where it ends now, committed records only. */
+/* A topic read once, from where it begins (or an offset) to where it ends now, committed records only. */
 #ifndef JOURNEYD_CLI_SCAN_H
 #define JOURNEYD_CLI_SCAN_H
 
@@ -8,6 +8,7 @@ struct jd_scan {
     const struct jd_kafka_config *kafka;
     const char *topic;
     int32_t first, count; /* partitions [first, first + count) */
+    int64_t from;         /* offset to begin at, if the partition begins before it and ends after it */
     int timeout_ms;       /* for the brokers to answer, and for each silence between records */
     /* Called with each record, partitions in turn, a partition's in order; the record is borrowed for the
      * call. False ends the scan: that is no error unless `err` was set. */

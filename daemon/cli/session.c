@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char **environ; /* of POSIX, which declares it nowhere */
 
@@ -75,6 +76,8 @@ bool jd_session_open(struct jd_session *session, const char *config, struct jd_e
         *err = (struct jd_error){.code = JD_EXIT_CONFIG};
         return false;
     }
+    /* The library's own lines go under errors only: a command says itself what is the matter. */
+    jd_log_setup(JD_LOG_LOGFMT, JD_LOG_ERROR, STDERR_FILENO);
     return jd_session_take(session, file, err);
 }
 

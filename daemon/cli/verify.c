@@ -5,8 +5,6 @@
  * line; one difference is exit code 65. It disturbs no daemon, but compares Redis at rest only: a daemon that
  * works on has moved on meanwhile. */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "adapters/clock.h"
 #include "base/str.h"
@@ -35,27 +33,6 @@ static void say(void *context, bool is_difference, const char *text)
     const struct verifying *v = context;
     FILE *to = v->arguments->json ? stderr : stdout;
     fprintf(to, "%s: %s\n", is_difference ? "difference" : "note", text);
-}
-
-/* Which shards: [*first, *end). */
-static bool parse_shards(const struct verifying *v, int32_t *first, int32_t *end)
-{
-    const char *word = v->arguments->shard;
-    const int32_t partitions = v->outfit.shared.partitions;
-    char *rest = NULL;
-    *first = 0;
-    *end = partitions;
-    if (strcmp(word, "all") == 0) {
-        return true;
-    }
-    const long shard = strtol(word, &rest, 10);
-    if (rest == word || *rest != '\0' || shard < 0 || shard >= partitions) {
-        return jd_error_set(v->err, JD_EXIT_USAGE, "--shard: \"%s\" is neither `all` nor one of 0 to %d",
-                            word, (int)partitions - 1);
-    }
-    *first = (int32_t)shard;
-    *end = *first + 1;
-    return true;
 }
 
 static bool read_policies(struct verifying *v)
@@ -87,7 +64,8 @@ static bool audit_all(struct verifying *v)
     int32_t end = 0;
     const struct jd_audit_config config = {
         .shared = &v->outfit.shared, .redis = v->redis, .say = say, .context = v};
-    v->audit = parse_shards(v, &first, &end) ? jd_audit_open(&config, v->err) : NULL;
+    const bool ok = jd_outfit_shards(&v->outfit, v->arguments->shard, &first, &end, v->err);
+    v->audit = ok ? jd_audit_open(&config, v->err) : NULL;
     if (v->audit == NULL) {
         return false;
     }
@@ -110,7 +88,7 @@ static void print_report(const struct verifying *v, const struct jd_audit_report
     } rows[] = {
         {"batches", "batches in the journal", r->batches},
         {"decided_again", "  decided again from their inputs", r->decided_again},
-        {"only_redone", "  only redone: inputs, policy or engine are gone", r->only_redone},
+        {"only_redone", "  only redone: announcements; inputs, policy or engine gone", r->only_redone},
         {"records", "records consumed", r->records},
         {"applied", "  applied", r->applied},
         {"duplicates", "  duplicates", r->duplicates},
@@ -132,7 +110,7 @@ static void print_report(const struct verifying *v, const struct jd_audit_report
         return;
     }
     for (size_t i = 0; i < JD_COUNT(rows); i++) {
-        printf("%-50s %12" PRId64 "\n", rows[i].text, rows[i].value);
+        printf("%-60s %12" PRId64 "\n", rows[i].text, rows[i].value);
     }
 }
 
