@@ -2,11 +2,13 @@
 #include <criterion/criterion.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/contract.h"
 #include "base/str.h"
 #include "wire/object.h"
+#include "wire/reason.h"
 
 static const struct jd_record *const records[] = {
     &jd_event_record,   &jd_hcp_profile_record, &jd_account_profile_record, &jd_alert_record,
@@ -262,4 +264,30 @@ Test(contract, types_are_found_by_name)
     for (size_t i = 0; i < JD_COUNT(unknown); i++)
         cr_assert(jd_event_type_of(jd_str_of(unknown[i])) == NULL, "%s", unknown[i]);
     cr_assert(jd_event_type_of((struct jd_str){0}) == NULL);
+}
+
+/* ---- schemas/README.md ------------------------------------------------------------------------------- */
+
+static void check_listed(const char *readme, const char *code)
+{
+    char quoted[64];
+    (void)snprintf(quoted, sizeof quoted, "`%s`", code);
+    cr_assert(strstr(readme, quoted) != NULL, "schemas/README.md does not explain %s", quoted);
+}
+
+Test(contract, closed_lists_are_documented)
+{
+    static char readme[1 << 16];
+    FILE *file = fopen("schemas/README.md", "r");
+    cr_assert(file != NULL, "run from the top of the tree");
+    readme[fread(readme, 1, sizeof readme - 1, file)] = '\0';
+    (void)fclose(file);
+    for (int refusal = 1; refusal < JD_REFUSED_END_; refusal++)
+        check_listed(readme, jd_refusal_text((enum jd_refusal)refusal));
+    static const struct jd_symbols *const lists[] = {&jd_rejection_symbols, &jd_reason_symbols};
+    for (size_t i = 0; i < JD_COUNT(lists); i++)
+        for (uint32_t v = 1; v <= lists[i]->count; v++)
+            check_listed(readme, lists[i]->texts[v]);
+    check_listed(readme, "f0d49122c95ced3e");
+    check_listed(readme, "b6f942742c52f57a");
 }
