@@ -8,7 +8,6 @@
 #include "base/log.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -36,7 +35,7 @@ struct entry {
     enum jd_schema_state state; /* 0: free */
     char *text;                 /* KNOWN; lives until close */
     uint32_t size;
-    int64_t settled_at; /* UNKNOWN: monotonic ms */
+    int64_t at; /* UNKNOWN: settled then; PENDING: asked not before; monotonic ms */
 };
 
 struct jd_registry {
@@ -207,22 +206,28 @@ static void settle(struct jd_registry *registry, uint32_t id, enum jd_schema_sta
         jd_wake_ring(registry->bells[i]);
 }
 
-static bool next_pending(const struct jd_registry *registry, uint32_t *cursor, uint32_t *id)
+static void postpone(struct jd_registry *registry, uint32_t id)
 {
+    struct entry *entry = entry_of(registry, id);
+    if (entry != NULL && entry->id == id && entry->state == JD_SCHEMA_PENDING)
+        entry->at = jd_clock_mono() + BACKOFF_MAX_MS;
+}
+
+/* The pending id to be asked first; NULL: none. */
+static struct entry *next_pending(struct jd_registry *registry)
+{
+    struct entry *next = NULL;
     for (uint32_t i = 0; i < IDS_MAX; i++) {
-        const struct entry *entry = &registry->entries[(*cursor + i) % IDS_MAX];
-        if (entry->state == JD_SCHEMA_PENDING) {
-            *cursor = (*cursor + i + 1) % IDS_MAX;
-            *id = entry->id;
-            return true;
-        }
+        struct entry *entry = &registry->entries[i];
+        if (entry->state == JD_SCHEMA_PENDING && (next == NULL || entry->at < next->at))
+            next = entry;
     }
-    return false;
+    return next;
 }
 
 /* ---- the thread ---- */
 
-/* With the lock held; gives it up while waiting. */
+/* With the lock held; gives it up while waiting. Ends early when there is something new. */
 static void wait_ms(struct jd_registry *registry, int64_t ms)
 {
     struct timespec until;
@@ -233,12 +238,11 @@ static void wait_ms(struct jd_registry *registry, int64_t ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    while (!atomic_load(&registry->is_closing) &&
-           pthread_cond_timedwait(&registry->has_work, &registry->lock, &until) != ETIMEDOUT)
-        continue;
+    (void)pthread_cond_timedwait(&registry->has_work, &registry->lock, &until);
 }
 
-static enum jd_schema_state fetch(struct jd_registry *registry, uint32_t id, char **text)
+/* `*is_up`: whether the registry answered at all. */
+static enum jd_schema_state fetch(struct jd_registry *registry, uint32_t id, char **text, bool *is_up)
 {
     char path[64];
     struct answer answer;
@@ -248,34 +252,45 @@ static enum jd_schema_state fetch(struct jd_registry *registry, uint32_t id, cha
     enum jd_schema_state state = judge(&answer, text, &why);
     if (state == JD_SCHEMA_UNKNOWN)
         jd_log(JD_LOG_SCHEMA_UNKNOWN, jd_num("schema", id), jd_txt("reason", why));
+    *is_up = answer.is_answered;
     free(answer.body);
     return state;
 }
 
+/* Asks for ids in the order in which they may be asked. A registry that is away makes all wait, longer each
+ * time; an answer that settles nothing makes only its id wait. */
 static void *run(void *context)
 {
     struct jd_registry *registry = context;
-    uint32_t cursor = 0, id;
-    int64_t backoff = 0;
+    int64_t backoff = 0, not_before = 0;
     pthread_mutex_lock(&registry->lock);
     while (!atomic_load(&registry->is_closing)) {
-        if (!next_pending(registry, &cursor, &id)) {
+        const struct entry *next = next_pending(registry);
+        int64_t now = jd_clock_mono();
+        if (next == NULL) {
             pthread_cond_wait(&registry->has_work, &registry->lock);
             continue;
         }
-        pthread_mutex_unlock(&registry->lock);
-        char *text = NULL;
-        enum jd_schema_state state = fetch(registry, id, &text);
-        pthread_mutex_lock(&registry->lock);
-        if (state != JD_SCHEMA_PENDING) {
-            settle(registry, id, state, text);
-            backoff = 0;
-        } else {
-            backoff = backoff == 0 ? BACKOFF_MIN_MS : backoff * 2;
-            if (backoff > BACKOFF_MAX_MS)
-                backoff = BACKOFF_MAX_MS;
-            wait_ms(registry, backoff);
+        int64_t from = next->at > not_before ? next->at : not_before;
+        if (now < from) {
+            wait_ms(registry, from - now);
+            continue;
         }
+        uint32_t id = next->id;
+        char *text = NULL;
+        bool is_up = false;
+        pthread_mutex_unlock(&registry->lock);
+        enum jd_schema_state state = fetch(registry, id, &text, &is_up);
+        pthread_mutex_lock(&registry->lock);
+        backoff = is_up                          ? 0
+                  : backoff == 0                 ? BACKOFF_MIN_MS
+                  : backoff * 2 < BACKOFF_MAX_MS ? backoff * 2
+                                                 : BACKOFF_MAX_MS;
+        not_before = jd_clock_mono() + backoff;
+        if (state != JD_SCHEMA_PENDING)
+            settle(registry, id, state, text);
+        else if (is_up)
+            postpone(registry, id);
     }
     pthread_mutex_unlock(&registry->lock);
     return NULL;
@@ -370,11 +385,10 @@ enum jd_schema_state jd_registry_schema(struct jd_registry *registry, uint32_t i
     struct entry *entry = entry_of(registry, id);
     if (entry != NULL) { /* full of known and pending ids: it waits for its turn */
         bool is_it = entry->state != 0 && entry->id == id;
-        if (is_it && entry->state == JD_SCHEMA_UNKNOWN &&
-            jd_clock_mono() - entry->settled_at > UNKNOWN_FOR_MS)
+        if (is_it && entry->state == JD_SCHEMA_UNKNOWN && jd_clock_mono() - entry->at > UNKNOWN_FOR_MS)
             is_it = false;
         if (!is_it) {
-            *entry = (struct entry){.id = id, .state = JD_SCHEMA_PENDING};
+            *entry = (struct entry){.id = id, .state = JD_SCHEMA_PENDING, .at = jd_clock_mono()};
             pthread_cond_signal(&registry->has_work);
         }
         state = entry->state;
@@ -417,9 +431,8 @@ bool jd_registry_reach(struct jd_registry *registry, int timeout_ms, struct jd_e
                 "the schema registry at %s did not answer within %d ms: %s; check registry.url and that "
                 "it runs",
                 registry->url, timeout_ms, answer.trouble);
-        pthread_mutex_lock(&registry->lock);
-        wait_ms(registry, backoff < left ? backoff : left);
-        pthread_mutex_unlock(&registry->lock);
+        int64_t pause = backoff < left ? backoff : left;
+        (void)nanosleep(&(struct timespec){pause / 1000, (pause % 1000) * 1000000}, NULL);
     }
 }
 

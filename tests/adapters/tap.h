@@ -29,5 +29,6 @@ void test_kafka(const char *bootstrap);
 void test_redis(const char *url, const char *socket_path);
 void test_registry(const char *url);
 void test_http(void);
+void test_log(void);
 
 #endif
