@@ -124,11 +124,6 @@ $(O)/tests/unit-$(1): $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/$(1)/*.c)) $
 endef
 $(foreach l,$(UNIT_LAYERS),$(eval $(call unit_rule,$(l))))
 UNIT_BINS := $(UNIT_LAYERS:%=$(O)/tests/unit-%)
-# The adapters against real services; a plain program.
-$(O)/tests/adapters-run: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c)) $(foreach l,base engine policy wire adapters,$(OBJ_$l)) $(SHIM)
-	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
-
 .PHONY: unit
 unit: $(UNIT_BINS)
 	$(Q)set -e; for t in $^; do echo "  TEST   $$t"; ASAN_OPTIONS=abort_on_error=1 $$t $(TESTFLAGS); done
@@ -155,10 +150,10 @@ crash: setup-check
 	$(Q)tests/crash/run.sh --kills $(or $(KILLS),60) --seed $(or $(SEED),1)
 asan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=asan all unit-build
-	$(Q)BUILD=asan tests/run.sh $(or $(SUITES),unit scenarios replay records broker)
+	$(Q)BUILD=asan tests/run.sh $(or $(SUITES),unit adapters scenarios replay records broker)
 tsan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=tsan all build/tsan/tests/adapters-run
-	$(Q)BUILD=tsan tests/run.sh $(or $(SUITES),broker)
+	$(Q)BUILD=tsan tests/run.sh $(or $(SUITES),adapters broker)
 bench: setup-check
 	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine
 	$(Q)tests/bench/run.sh
@@ -166,6 +161,11 @@ $(O)/tests/engine: $(O)/tests/bench/engine.o $(OBJ_base) $(OBJ_engine) $(OBJ_pol
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 $(O)/tests/floor: $(O)/tests/bench/floor.o
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
+
+# The adapters against real services; a plain program, so that it runs under ThreadSanitizer too.
+$(O)/tests/adapters-real: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c)) $(OBJ_base) $(OBJ_adapters) $(SHIM)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 

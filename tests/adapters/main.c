@@ -15,6 +15,8 @@ int main(int argc, char **argv)
         test_log();
     if (*only == '\0' || strcmp(only, "http") == 0)
         test_http();
+    if (*only == '\0' || strcmp(only, "threads") == 0)
+        test_threads();
     if (*only == '\0' || strcmp(only, "registry") == 0)
         test_registry(getenv("REGISTRY"));
     if (*only == '\0' || strcmp(only, "redis") == 0) {

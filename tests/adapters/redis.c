@@ -40,7 +40,7 @@ static pid_t start(const char *socket_name, const char *port, const char *const 
     for (size_t i = 0; settings[i] != NULL; i++)
         args[count++] = settings[i];
     if (freopen("/dev/null", "w", stdout) == NULL)
-        _exit(127);
+        _exit(1);
     (void)execvp(args[0], (char *const *)(uintptr_t)args);
     _exit(127);
 }
