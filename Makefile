@@ -128,6 +128,11 @@ UNIT_BINS := $(UNIT_LAYERS:%=$(O)/tests/unit-%)
 unit: $(UNIT_BINS)
 	$(Q)set -e; for t in $^; do echo "  TEST   $$t"; ASAN_OPTIONS=abort_on_error=1 $$t $(TESTFLAGS); done
 
+# The adapters against real services; a plain program.
+$(O)/tests/adapters-run: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c)) $(foreach l,base engine policy wire adapters,$(OBJ_$l)) $(SHIM)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
+
 # What a check needs beside the release build: the build with crash points, the bare loop of the bench.
 .PHONY: demo check crash asan tsan bench setup setup-check
 setup:
@@ -153,7 +158,7 @@ asan: setup-check
 	$(Q)BUILD=asan tests/run.sh $(or $(SUITES),unit adapters scenarios replay records broker)
 tsan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=tsan all build/tsan/tests/adapters-run
-	$(Q)BUILD=tsan tests/run.sh $(or $(SUITES),adapters broker)
+	$(Q)TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp BUILD=tsan tests/run.sh $(or $(SUITES),adapters broker)
 bench: setup-check
 	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine
 	$(Q)tests/bench/run.sh
@@ -161,11 +166,6 @@ $(O)/tests/engine: $(O)/tests/bench/engine.o $(OBJ_base) $(OBJ_engine) $(OBJ_pol
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 $(O)/tests/floor: $(O)/tests/bench/floor.o
-	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
-
-# The adapters against real services; a plain program, so that it runs under ThreadSanitizer too.
-$(O)/tests/adapters-real: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c)) $(OBJ_base) $(OBJ_adapters) $(SHIM)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 
