@@ -248,10 +248,10 @@ class Suite:
         daemon.wait_consumed(roles=("engagement.events", "hcp.profiles"))
         dead = self.check_dead_letters()
         self.check_good()
-        consumed = daemon.metric("journeyd_events_consumed_total")
+        consumed = daemon.metric("journeyd_records_consumed_total")
         sent = sum(len(jd.read_all(self.cluster.topics[t])) for t in jd.Cluster.INPUTS)
         self.counts.check(consumed == sent, f"{sent} records consumed", f"metric says {consumed}")
-        self.counts.check(daemon.metric("journeyd_dead_lettered_total") == dead, "the metric counts the dead letters")
+        self.counts.check(daemon.metric("journeyd_records_dead_lettered_total") == dead, "the metric counts the dead letters")
         self.check_memory(daemon)
         self.counts.check(daemon.stop() == 0, "it stops cleanly")
         self.counts.check("ERROR: AddressSanitizer" not in daemon.log.read_text(errors="replace") and
