@@ -155,10 +155,10 @@ crash: setup-check
 	$(Q)tests/crash/run.sh --kills $(or $(KILLS),60) --seed $(or $(SEED),1)
 asan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=asan all unit-build
-	$(Q)BUILD=asan tests/run.sh $(or $(SUITES),unit adapters scenarios replay records broker)
+	$(Q)ASAN_OPTIONS=quarantine_size_mb=16 BUILD=asan tests/run.sh $(or $(SUITES),unit adapters cli records formats)
 tsan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=tsan all build/tsan/tests/adapters-run
-	$(Q)TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp BUILD=tsan tests/run.sh $(or $(SUITES),adapters broker)
+	$(Q)TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp BUILD=tsan tests/run.sh $(or $(SUITES),adapters records formats)
 bench: setup-check
 	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine
 	$(Q)tests/bench/run.sh

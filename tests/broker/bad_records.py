@@ -7,6 +7,7 @@ headers, in the transaction that consumed it; the good records between are decid
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import random
 import tarfile
@@ -224,6 +225,9 @@ class Suite:
         wave()
         before = daemon.rss()
         wave()
+        if os.environ.get("BUILD") in ("asan", "tsan"):  # their shadow and quarantine grow with what is touched
+            self.counts.skipped += 1
+            return
         growth = daemon.rss() - before
         self.counts.check(growth < 4 << 20, f"memory is flat over {self.mass} bad records", f"grew by {growth} bytes")
 
@@ -254,8 +258,9 @@ class Suite:
         self.counts.check(daemon.metric("journeyd_records_dead_lettered_total") == dead, "the metric counts the dead letters")
         self.check_memory(daemon)
         self.counts.check(daemon.stop() == 0, "it stops cleanly")
-        self.counts.check("ERROR: AddressSanitizer" not in daemon.log.read_text(errors="replace") and
-                          "runtime error" not in daemon.log.read_text(errors="replace"), "sanitizers are silent")
+        log = daemon.log.read_text(errors="replace")
+        self.counts.check(not any(mark in log for mark in ("Sanitizer: ", "runtime error")), "sanitizers are silent",
+                          jd.tail(daemon.log, 40))
         self.counts.end()
 
 
