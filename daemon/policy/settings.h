@@ -77,7 +77,7 @@ struct jd_settings {
 
     struct {
         int64_t unflushed_states, unflushed_bytes; /* committed, not yet in Redis; of a worker */
-        int64_t queue_bytes;                        /* fetched, not yet decided; of a partition */
+        int64_t queue_bytes;                       /* fetched, not yet decided; of a partition */
         int64_t batch_records, batch_changes, batch_timers, batch_bytes;
         int64_t memory_bytes; /* of all states of the process; 0: no limit */
     } limits;

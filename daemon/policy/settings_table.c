@@ -112,8 +112,7 @@ const struct jd_setting_row jd_setting_rows[] = {
     {"encoding", "account_profiles_schema", JD_SETTING_FILE, AT(encoding.account_profiles_schema),
      .help = "The same for accounts' profiles."},
 
-    {"limits", "unflushed_states", JD_SETTING_COUNT, AT(limits.unflushed_states), 1000, 100000000,
-     "1000000",
+    {"limits", "unflushed_states", JD_SETTING_COUNT, AT(limits.unflushed_states), 1000, 100000000, "1000000",
      .help = "States that a worker may have changed and not yet written to Redis; then it stops reading."},
     {"limits", "unflushed_bytes", JD_SETTING_SIZE, AT(limits.unflushed_bytes), MIB, 64 * GIB, "256MiB",
      .help = "The same in bytes."},

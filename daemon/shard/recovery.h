@@ -29,8 +29,9 @@
     X(REBUILD, "rebuild")                                                                                    \
     X(STATE_LOST, "state_lost")                                                                              \
     X(INCOMPLETE, "incomplete")                                                                              \
-    X(GAP, "gap") X(FOREIGN, "foreign") X(JOURNAL_GONE, "journal_gone") X(INPUT_LOST, "input_lost")          \
-        X(INPUT_RECREATED, "input_recreated")
+    X(GAP, "gap")                                                                                            \
+    X(FOREIGN, "foreign")                                                                                    \
+    X(JOURNAL_GONE, "journal_gone") X(INPUT_LOST, "input_lost") X(INPUT_RECREATED, "input_recreated")
 #define JD_X_ROW(n, t) JD_ROW_##n,
 enum jd_row { JD_ROW_NONE, JD_ROW_MAP(JD_X_ROW) JD_ROW_END_ };
 const char *jd_row_text(enum jd_row row); /* static */
