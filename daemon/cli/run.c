@@ -35,7 +35,7 @@ struct daemon {
     struct jd_outfit outfit;
     struct jd_http *http;
     struct jd_worker *workers; /* settings->workers of them */
-    _Atomic uint32_t started; /* workers; the HTTP thread looks */
+    _Atomic uint32_t started;  /* workers; the HTTP thread looks */
     bool policies_read;
     bool was_ready;
     int64_t topics_at, beat_said_at, alive_said_at, waiting_said_at;
