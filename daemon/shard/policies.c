@@ -5,11 +5,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "adapters/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 
-enum { READ_AT_ONCE = 64, HASH_SIZE = 64 };
+enum { READ_AT_ONCE = 64, HASH_SIZE = 64, START_MS = 10000 };
 
 /* A policy as published. */
 struct published {
@@ -28,6 +30,20 @@ struct jd_policies {
     bool read_once;
 };
 
+/* A topic that was made a moment ago has no leader yet. */
+static bool find_start(struct jd_reader *reader, struct jd_position *start, struct jd_error *err)
+{
+    int64_t deadline = jd_clock_mono() + START_MS;
+    enum jd_kafka_status status = JD_KAFKA_RETRY;
+    while (status == JD_KAFKA_RETRY && jd_clock_mono() < deadline) {
+        status = jd_reader_edges(reader, JD_EDGE_START, start, 1, START_MS, err);
+        const struct timespec pause = {.tv_nsec = 100000000};
+        if (status == JD_KAFKA_RETRY)
+            (void)nanosleep(&pause, NULL);
+    }
+    return status == JD_KAFKA_OK;
+}
+
 struct jd_policies *jd_policies_open(const struct jd_kafka_config *config, const char *topic,
                                      struct jd_error *err)
 {
@@ -41,8 +57,7 @@ struct jd_policies *jd_policies_open(const struct jd_kafka_config *config, const
         .isolation = JD_READ_COMMITTED, .queue_kbytes = 32768, .bell = JD_WAKE_NONE};
     struct jd_position start = {topic, 0, JD_OFFSET_NONE};
     policies->reader = jd_reader_open(config, &reader, err);
-    if (policies->reader != NULL &&
-        jd_reader_edges(policies->reader, JD_EDGE_START, &start, 1, 10000, err) == JD_KAFKA_OK)
+    if (policies->reader != NULL && find_start(policies->reader, &start, err))
         policies->fetch = jd_reader_start(policies->reader, topic, 0, start.offset, err);
     if (policies->fetch == NULL) {
         jd_policies_close(policies);

@@ -399,33 +399,54 @@ static bool is_profile(int role)
     return role == JD_IN_HCP_PROFILES || role == JD_IN_ACCOUNT_PROFILES;
 }
 
-/* An input that the journal does not know: begins at the configured position; profiles are read to where
- * they end now before anything else. */
-static enum step begin_input(struct jd_worker *worker, struct jd_shard *shard, int role, struct jd_error *err)
+/* Where the inputs begin and end now, by role. */
+struct edges {
+    struct jd_position start[JD_IN_COUNT], end[JD_IN_COUNT];
+};
+
+/* Asks for the edges of all inputs at once: committed ends to begin at, uncommitted ones to check against. */
+static enum step find_edges(struct jd_worker *worker, struct jd_shard *shard, struct jd_reader *reader,
+                            struct edges *edges, struct jd_error *err)
 {
-    struct jd_shard_input *in = &shard->inputs[role];
-    struct jd_position start = {in->topic, shard->partition, JD_OFFSET_NONE}, end = start;
-    enum jd_edge edge = worker->settings->start == JD_START_LATEST ? JD_EDGE_END : JD_EDGE_START;
-    if (jd_reader_edges(worker->reader, edge, &start, 1, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK ||
-        jd_reader_edges(worker->reader, JD_EDGE_END, &end, 1, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK)
+    struct jd_position start[JD_IN_COUNT], end[JD_IN_COUNT];
+    uint32_t count = 0;
+    for (int i = 0; i < JD_IN_COUNT; i++)
+        if (shard->inputs[i].topic != NULL)
+            start[count++] = (struct jd_position){shard->inputs[i].topic, shard->partition, JD_OFFSET_NONE};
+    memcpy(end, start, sizeof end);
+    if (jd_reader_edges(reader, JD_EDGE_START, start, count, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK ||
+        jd_reader_edges(reader, JD_EDGE_END, end, count, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK)
         return wait_for(worker, shard, err);
-    in->kept = (struct jd_shard_position){start.offset, JD_TIME_NONE, JD_OFFSET_NONE};
-    in->open = in->kept;
-    shard->want_until[role] = is_profile(role) && end.offset > start.offset ? end.offset : JD_OFFSET_NONE;
-    shard->announce = true;
+    count = 0;
+    for (int i = 0; i < JD_IN_COUNT; i++)
+        if (shard->inputs[i].topic != NULL) {
+            edges->start[i] = start[count];
+            edges->end[i] = end[count++];
+        }
     return STEP_OK;
 }
 
-/* Where the journal stands in an input that it knows. */
-static enum step go_on_input(struct jd_worker *worker, struct jd_shard *shard, int role,
-                             struct jd_shard_position position, enum jd_row *row, struct jd_error *err)
+/* An input that the journal does not know: begins at the configured position; profiles are read to where
+ * they end now before anything else. */
+static void begin_input(const struct jd_worker *worker, struct jd_shard *shard, int role,
+                        const struct edges *edges)
 {
     struct jd_shard_input *in = &shard->inputs[role];
-    struct jd_position low = {in->topic, shard->partition, JD_OFFSET_NONE}, high = low;
-    if (jd_reader_edges(worker->tail, JD_EDGE_START, &low, 1, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK ||
-        jd_reader_edges(worker->tail, JD_EDGE_END, &high, 1, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK)
-        return wait_for(worker, shard, err);
-    struct jd_recovery_input found = {jd_str_of(in->topic), position.next, low.offset, high.offset};
+    int64_t end = edges->end[role].offset;
+    int64_t start = worker->settings->start == JD_START_LATEST ? end : edges->start[role].offset;
+    in->kept = (struct jd_shard_position){start, JD_TIME_NONE, JD_OFFSET_NONE};
+    in->open = in->kept;
+    shard->want_until[role] = is_profile(role) && end > start ? end : JD_OFFSET_NONE;
+    shard->announce = true;
+}
+
+/* Where the journal stands in an input that it knows. */
+static enum step go_on_input(struct jd_shard *shard, int role, struct jd_shard_position position,
+                             const struct edges *edges, enum jd_row *row, struct jd_error *err)
+{
+    struct jd_shard_input *in = &shard->inputs[role];
+    struct jd_recovery_input found = {jd_str_of(in->topic), position.next, edges->start[role].offset,
+                                      edges->end[role].offset};
     enum jd_row refused = jd_recovery_input(shard->partition, &found, err);
     if (refused != JD_ROW_NONE) {
         *row = refused;
@@ -457,14 +478,17 @@ static enum step begin_lineage(struct jd_worker *worker, struct jd_shard *shard,
 {
     if (!use_policy(worker, shard, (struct jd_str){0}, err))
         return wait_for(worker, shard, err);
+    struct edges edges;
+    enum step step = find_edges(worker, shard, worker->reader, &edges, err);
+    if (step != STEP_OK)
+        return step;
     for (int i = 0; i < JD_IN_COUNT; i++) {
         shard->want_until[i] = JD_OFFSET_NONE;
-        enum step step = shard->inputs[i].topic == NULL ? STEP_OK : begin_input(worker, shard, i, err);
-        if (step != STEP_OK)
-            return step;
+        if (shard->inputs[i].topic != NULL)
+            begin_input(worker, shard, i, &edges);
     }
     struct jd_meta meta;
-    enum step step = redis_step(worker, shard, jd_checkpoint_watch(worker, shard, &meta, err), err);
+    step = redis_step(worker, shard, jd_checkpoint_watch(worker, shard, &meta, err), err);
     if (step != STEP_OK)
         return step;
     if (strcmp(meta.token, shard->image.token) != 0 || meta.rev != shard->image.rev) {
@@ -506,11 +530,16 @@ static enum step go_on(struct jd_worker *worker, struct jd_shard *shard, const s
             shard->want_until[role] = shard->inputs[role].kept.until = until[i].next_offset;
     }
     jd_arena_rewind(&worker->scratch, mark);
-    enum step step = STEP_OK;
-    for (int i = 0; i < JD_IN_COUNT && step == STEP_OK; i++)
-        if (shard->inputs[i].topic != NULL)
-            step = end->has_range[i] ? go_on_input(worker, shard, i, end->ranges[i], row, err)
-                                     : begin_input(worker, shard, i, err);
+    struct edges edges;
+    enum step step = find_edges(worker, shard, worker->tail, &edges, err);
+    for (int i = 0; i < JD_IN_COUNT && step == STEP_OK; i++) {
+        if (shard->inputs[i].topic == NULL)
+            continue;
+        if (end->has_range[i])
+            step = go_on_input(shard, i, end->ranges[i], &edges, row, err);
+        else
+            begin_input(worker, shard, i, &edges);
+    }
     return step;
 }
 
