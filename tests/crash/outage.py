@@ -12,15 +12,17 @@ import random
 import sys
 import time
 
-import histories
 import rounds
 from rig import OUTPUTS, Failure, Group, Rig, wait
+import histories
 
 MINUTE = 60000
 POLICY = {"policy.yaml": "name: outage\nallowed_lateness: 30d\nplanned_grace: 1h\nzone: UTC\n",
-          "conflicts.yaml": "- { id: near, version: 1, kind: proximity, a: { role: sales_rep }, b: { role: msl },"
+          "conflicts.yaml": "- { id: near, version: 1, kind: proximity, a: { role: sales_rep, channel: in_person }, b: { role: msl },"
                             " within: 1d, mode: block, severity: [ { when: { phase: preventable }, level: high },"
-                            " { level: low } ] }\n"}
+                            " { level: low } ] }\n",
+          "channels.yaml": "channels:\n  - { channel: phone, consent: { default: opt_out } }\n"
+                           "trigger: { valid_for: 14d }\n"}
 
 
 class Differs(Failure):
@@ -109,11 +111,7 @@ def compare(want, got):
         for key in sorted(want[role].keys() | got[role].keys()):
             if want[role].get(key) != got[role].get(key):
                 raise Differs("%s of %s after the outage: %s; undisturbed: %s" % (
-                    role, key, brief(got[role].get(key)), brief(want[role].get(key))))
-
-
-def brief(records):
-    return [(v.get("status"), v.get("cause"), v.get("phase"), h.get("ce_time")) for v, h in records or ()]
+                    role, key, rounds.brief(got[role].get(key)), rounds.brief(want[role].get(key))))
 
 
 def prepare(rig, seed):
@@ -122,7 +120,7 @@ def prepare(rig, seed):
     for name, text in POLICY.items():
         with open(os.path.join(directory, name), "w") as f:
             f.write(text)
-    rig.policies = "policies-outage-%d" % os.getpid()
+    rig.policies = rig.tag + "-policies-outage"
     try:
         rig.kafka.create(1, rig.policies, **{"cleanup.policy": "compact"})
         rig.publish(directory)

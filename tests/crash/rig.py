@@ -35,6 +35,12 @@ def service(verb, *names):
     subprocess.run([SERVICES, verb, *names], check=True, stdout=subprocess.DEVNULL, timeout=120)
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def wait(what, seconds, ask, pause=0.05):
     """The first true answer of `ask`."""
     deadline = time.monotonic() + seconds
@@ -197,7 +203,7 @@ class Instance:
             "kafka": json.dumps({"bootstrap.servers": group.kafka.address, "session.timeout.ms": "3000",
                                  "heartbeat.interval.ms": "500"}),
             "redis": json.dumps({"url": group.redis_url, "flush_interval": "50ms"}),
-            "encoding": "{ in: auto, out: json }"}
+            "encoding": "{ in: auto, out: json }", "http": "127.0.0.1:%d" % free_port()}
         lines.update(settings)
         with open(self.config, "w") as f:
             for key, value in lines.items():
@@ -206,7 +212,7 @@ class Instance:
     def start(self, **env):
         if self.alive():
             raise Failure("%s already runs" % self.name)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("JD_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("JD_", "JOURNEYD"))}
         environment.update(self.group.env)
         environment.update({k: v for k, v in env.items() if v is not None})
         with open(self.log, "ab") as log:
@@ -266,9 +272,9 @@ class Group:
     """A consumer group with topics of its own, and what it wrote."""
 
     def __init__(self, rig, name, clock, inputs=None, partitions=4, profiles=False):
-        self.rig, self.name, self.clock, self.partitions = rig, name, clock, partitions
+        self.rig, self.name, self.clock, self.partitions = rig, "%s-%s" % (rig.tag, name), clock, partitions
         self.kafka, self.redis, self.redis_url, self.binary = rig.kafka, rig.redis, rig.redis_url, rig.binary
-        self.dir = os.path.join(rig.dir, name)
+        self.dir = os.path.join(rig.dir, self.name)
         os.makedirs(self.dir, exist_ok=True)
         self.env = {}
         self.instances = {}
@@ -279,9 +285,9 @@ class Group:
                                         inputs.topics["hcp.profiles"]) if profiles else "none",
                        "account.profiles": "none", "journeyd.policies": rig.policies}
         for role in OUTPUTS:
-            self.topics[role] = "%s.%s" % (name, role)
-        self.topics["<group>.touches"] = name + ".touches"
-        self.topics["<group>.journal"] = name + ".journal"
+            self.topics[role] = "%s.%s" % (self.name, role)
+        self.topics["<group>.touches"] = self.name + ".touches"
+        self.topics["<group>.journal"] = self.name + ".journal"
         if inputs is None:
             names = [self.topics["engagement.events"]] + ([self.topics["hcp.profiles"]] if profiles else [])
             self.kafka.create(partitions, *names)
@@ -360,7 +366,7 @@ class Group:
     def command(self, *args, name=None, check=True, seconds=60, env=None):
         """Runs a subcommand with the configuration of an instance."""
         instance = self.instance(name) if name else next(iter(self.instances.values()))
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("JD_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("JD_", "JOURNEYD"))}
         environment.update({k: v for k, v in self.env.items() if k.startswith("JD_CLOCK")})
         environment.update(env or {})
         done = subprocess.run([self.binary, *args, "--config", instance.config], capture_output=True,
@@ -387,7 +393,8 @@ class Rig:
         self.redis = Redis(self.redis_url)
         self.dir = os.path.join(os.environ.get("JD_RUN") or "/tmp", "crash-%d" % os.getpid())
         os.makedirs(self.dir, exist_ok=True)
-        self.policies = "policies-%d" % os.getpid()
+        self.tag = "c%x" % (int(time.time() * 1000) & 0xFFFFFFF)  # a broker may be used again
+        self.policies = self.tag + "-policies"
         self.kafka.create(1, self.policies, **{"cleanup.policy": "compact"})
 
     def publish(self, directory):

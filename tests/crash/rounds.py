@@ -17,19 +17,27 @@ import subprocess
 import threading
 import time
 
+from rig import OUTPUTS, Failure, Group, as_key, headers_of  # first: it finds tests/law
 import histories
 import model
-from rig import OUTPUTS, Failure, Group, as_key, headers_of, wait
 
 CLOUD_EVENT = [("content-type", b"application/cloudevents+json")]
 POLICY = {
     "policy.yaml": "name: crash\nallowed_lateness: 30d\nplanned_grace: 6h\nzones: %s\nzone: Europe/Berlin\n"
                    % json.dumps(list(histories.ZONES)),
     "conflicts.yaml": """
-- { id: medical-commercial, version: 1, kind: proximity, a: { role: [sales_rep, marketing] }, b: { role: [msl, speaker] },
+- { id: medical-commercial, version: 1, kind: proximity, a: { role: [sales_rep, marketing], channel: in_person },
+    b: { role: [msl, speaker] },
     within: 3d, mode: block, severity: [ { when: { phase: preventable }, level: high }, { level: medium } ] }
 - { id: same-day, version: 1, kind: proximity, a: {}, b: {}, different: [actor], within: { days: 0 }, unless: [joint],
     mode: alert, severity: low }
+""",
+    "channels.yaml": """
+channels:
+  - { channel: video, consent: { default: opt_out } }
+  - { channel: phone, consent: { default: opt_out } }
+  - { channel: mail, consent: { default: opt_out } }
+trigger: { valid_for: 14d }
 """,
 }
 
@@ -88,6 +96,7 @@ class Round:
 
     def __init__(self, rig, name, clock, seed, partitions=4, **load):
         Round.number += 1
+        self.number = Round.number
         self.rig, self.clock, self.seed, self.name = rig, clock, seed, name
         self.rng = random.Random("%s/%s" % (seed, name))
         self.group = Group(rig, "r%d-%s" % (Round.number, name), clock, partitions=partitions)
@@ -131,29 +140,35 @@ class Round:
             if not instance.alive():
                 instance.start()
         group.catch_up()
-        if self.clock == "record":
-            self.advance_to = self.load.last + 800 * model.MS_DAY
-            group.command("produce", "--advance", advanced(self.advance_to))
-            group.catch_up()
-        else:
+        if self.clock == "wall":
             self.shift_clock(3 * model.MS_DAY)
             time.sleep(0.5)
         group.end_all()
 
     def check(self):
         group = self.group
+        self.verify()
+        if self.clock == "record":
+            self.advance_to = self.load.last + 800 * model.MS_DAY
+            group.command("produce", "--advance", advanced(self.advance_to))
+            self.a.start()
+            group.catch_up()
+            group.end_all()
         journal = group.journal()
         outputs = {role: group.kafka.read(group.topic(role)) for role in OUTPUTS}
         counts = check_journal(group, journal)
         check_outputs(journal, outputs)
         check_redis(group, journal)
-        for partition in range(group.partitions):
-            if journal[partition]:
-                group.command("verify", "--shard", str(partition))
         if self.clock == "record":
             self.check_replay(outputs)
             self.check_calm(outputs)
         return counts
+
+    def verify(self):
+        """(a), with states still there to be compared."""
+        check_redis(self.group, self.group.journal())
+        for partition in range(self.group.partitions if not os.environ.get("CRASH_NO_VERIFY") else 0):
+            self.group.command("verify", "--shard", str(partition))
 
     def check_replay(self, outputs):
         """(b): the last revision of each alert, against history through the same policy."""
@@ -182,7 +197,7 @@ class Round:
 
     def check_calm(self, outputs):
         """(c): the same records through one undisturbed instance."""
-        calm = Group(self.rig, self.group.name + "-calm", "record", inputs=self.group, partitions=self.group.partitions)
+        calm = Group(self.rig, self.name + "%d-calm" % self.number, "record", inputs=self.group, partitions=self.group.partitions)
         calm.instance("calm").start()
         calm.catch_up()
         calm.end_all()
@@ -191,11 +206,10 @@ class Round:
             got = by_key(outputs[role])
             if want != got:
                 key = min(k for k in want.keys() | got.keys() if want.get(k) != got.get(k))
-                pairs = list(zip(want.get(key, []), got.get(key, [])))
-                at = next((i for i, (x, y) in enumerate(pairs) if x != y), len(pairs))
-                raise Failure("%s of %s differs from an undisturbed run at record %d of %d/%d: %s, not %s"
-                              % (role, key, at, len(want.get(key, [])), len(got.get(key, [])),
-                                 got.get(key, [])[at:at + 1], want.get(key, [])[at:at + 1]))
+                mine, other = got.get(key, []), want.get(key, [])
+                at = next((i for i, (x, y) in enumerate(zip(mine, other)) if x != y), min(len(mine), len(other)))
+                raise Failure("%s of %s differs from an undisturbed run at record %d (%d, undisturbed %d): %s" % (
+                    role, key, at, len(mine), len(other), difference(mine[at:at + 1], other[at:at + 1])))
         calm.forget()
 
     def finish(self):
@@ -224,9 +238,25 @@ def by_key(partitions):
     found = collections.defaultdict(list)
     for part in partitions:
         for m in part:
-            headers = {k: v for k, v in headers_of(m).items() if k != "jd_origin"}
+            # ce_source names the group, and the undisturbed run is another one.
+            headers = {k: v for k, v in headers_of(m).items() if k not in ("jd_origin", "ce_source")}
             found[as_key(m)].append((json.loads(m.value()), headers))
     return dict(found)
+
+
+def difference(mine, other):
+    """What two records differ in, short."""
+    if not mine or not other:
+        return "one more: %s" % brief(mine or other)
+    parts = {}
+    for a, b in zip(mine[0], other[0]):
+        parts.update({k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)})
+    return str(parts)[:600]
+
+
+def brief(records):
+    return [(v.get("revision"), v.get("status"), v.get("cause"), v.get("phase"), h.get("ce_time"))
+            for v, h in records or ()]
 
 
 def check_journal(group, journal):
