@@ -99,7 +99,7 @@ P
     if [ ! -e "$dir/meta.properties" ]; then
         local id
         id=$(/usr/bin/python3 -c "import base64, uuid
-print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('='))")
+print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=').replace('-', 'A'))") # a leading dash would be an option
         "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$JD_RUN/kafka.properties" --standalone \
             >"$JD_RUN/kafka.log" 2>&1 || { cat "$JD_RUN/kafka.log" >&2; die "cannot format Kafka's storage"; }
     fi
