@@ -230,6 +230,7 @@ Test(mistakes, in_rules)
         {"valid_from: 2026-01-01T00:00:00", 2, 15, "expected a date", NULL},
         {"valid_from: tomorrow", 2, 15, "expected a date", NULL},
         {"valid_from: 2027-01-01\n  valid_to: 2026-01-01", 3, 13, "must be later than valid_from", NULL},
+        {"valid_from: 2026-01-01\n  valid_to: 2026-01-01", 3, 13, "must be later than valid_from", NULL},
         {"citation: ''", 2, 13, "expected one line of text", NULL},
         {"citation: \"a\\nb\"", 2, 13, "expected one line of text", NULL},
         {"id: 'a b'", 2, 7, "expected a name", NULL},
