@@ -160,9 +160,12 @@ tsan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=tsan all build/tsan/tests/adapters-run
 	$(Q)TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp BUILD=tsan tests/run.sh $(or $(SUITES),adapters records formats)
 bench: setup-check
-	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine
+	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine $(O)/tests/wire
 	$(Q)tests/bench/run.sh
 $(O)/tests/engine: $(O)/tests/bench/engine.o $(OBJ_base) $(OBJ_engine) $(OBJ_policy)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
+$(O)/tests/wire: $(O)/tests/bench/wire.o $(OBJ_base) $(OBJ_engine) $(OBJ_wire)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 $(O)/tests/floor: $(O)/tests/bench/floor.o

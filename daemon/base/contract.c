@@ -49,7 +49,7 @@ enum {
 /* Rows; the struct they describe is S. */
 #define FIELD(member, ...)                                                                                   \
     {                                                                                                        \
-        .name = #member, .offset = offsetof(struct S, member), __VA_ARGS__                                   \
+        .name = #member, .name_size = sizeof(#member) - 1, .offset = offsetof(struct S, member), __VA_ARGS__ \
     }
 #define REQUIRED .flags = JD_REQUIRED
 #define STRING(member, ...) FIELD(member, .kind = JD_STRING, __VA_ARGS__)
@@ -463,7 +463,7 @@ const struct jd_record jd_image_record = DEFINE(jd_image, "JourneyState");
 uint8_t jd_symbol_of(const struct jd_symbols *symbols, struct jd_str text)
 {
     for (uint32_t v = 1; v <= symbols->count; v++)
-        if (jd_str_eq(jd_str_of(symbols->texts[v]), text))
+        if (jd_str_is(text, symbols->texts[v]))
             return (uint8_t)v;
     return 0;
 }

@@ -34,11 +34,16 @@ bool jd_utf8_valid(struct jd_str s)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
     const unsigned char *end = p + s.size;
-    while (p < end) {
-        if (*p < 0x80) {
-            p++;
-            continue;
+    for (;;) {
+        for (uint64_t word; end - p >= 8; p += 8) { /* mostly ASCII */
+            memcpy(&word, p, sizeof word);
+            if ((word & UINT64_C(0x8080808080808080)) != 0)
+                break;
         }
+        while (p < end && *p < 0x80)
+            p++;
+        if (p >= end)
+            return true;
         unsigned extra = *p >= 0xF0 ? 3 : *p >= 0xE0 ? 2 : 1;
         if (*p < 0xC2 || *p > 0xF4 || (size_t)(end - p) <= extra)
             return false;
@@ -52,5 +57,4 @@ bool jd_utf8_valid(struct jd_str s)
                 return false;
         p += extra + 1;
     }
-    return true;
 }

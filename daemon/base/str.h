@@ -8,6 +8,14 @@ struct jd_str jd_str_of(const char *text);        /* borrows; NULL is absent */
 bool jd_str_eq(struct jd_str a, struct jd_str b); /* absent equals only absent */
 int jd_str_cmp(struct jd_str a, struct jd_str b); /* as bytes, shorter first; absent before all */
 uint64_t jd_str_hash(struct jd_str s);            /* XXH3, fixed seed; for tables in memory only */
-bool jd_utf8_valid(struct jd_str s);              /* strict: no overlong, no surrogate, no NUL check */
+/* Whether `s` is the C string `text`; for short ones, letter by letter. */
+static inline bool jd_str_is(struct jd_str s, const char *text)
+{
+    uint32_t i = 0;
+    while (i < s.size && text[i] != '\0' && text[i] == s.ptr[i])
+        i++;
+    return i == s.size && s.ptr != NULL && text[i] == '\0';
+}
+bool jd_utf8_valid(struct jd_str s); /* strict: no overlong, no surrogate, no NUL check */
 
 #endif

@@ -31,7 +31,8 @@ static size_t left(const struct reader *r)
     return (size_t)(r->end - r->at);
 }
 
-static bool take_long(struct reader *r, const char *path, int64_t *out)
+/* One of more than a byte. */
+static bool take_wide(struct reader *r, const char *path, int64_t *out)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -47,6 +48,15 @@ static bool take_long(struct reader *r, const char *path, int64_t *out)
         }
     }
     return fail(r, path, JD_REFUSED_BAD_AVRO);
+}
+
+static inline bool take_long(struct reader *r, const char *path, int64_t *out)
+{
+    if (r->at == r->end || *r->at >= 0x80)
+        return take_wide(r, path, out);
+    unsigned char byte = *r->at++;
+    *out = (int64_t)(byte >> 1) ^ -(int64_t)(byte & 1);
+    return true;
 }
 
 /* int: a long that must fit 32 bits, where the writer says so. */
@@ -362,11 +372,43 @@ static bool read_map(struct reader *r, const struct jd_plan *plan, struct jd_lis
     return true;
 }
 
+static bool follow_branch(struct reader *r, const struct jd_plan *plan, char *base)
+{
+    uint32_t branch = 0;
+    return take_choice(r, plan->path, plan->count, &branch) && follow(r, plan->children[branch], base);
+}
+
+static bool read_bool(struct reader *r, const struct jd_plan *plan, uint8_t *out)
+{
+    bool truth = false;
+    if (!take_bool(r, plan->path, &truth))
+        return false;
+    *out = truth ? JD_TRUE : JD_FALSE;
+    return true;
+}
+
+/* Most fields are unions of null and something, and most of these are null. */
+static bool follow_fields(struct reader *r, const struct jd_plan *plan, char *base)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct jd_plan *field = plan->children[i];
+        if (field->op == JD_PLAN_UNION) {
+            uint32_t branch = 0;
+            if (!take_choice(r, field->path, field->count, &branch))
+                return false;
+            field = field->children[branch];
+            if (field->op == JD_PLAN_ABSENT)
+                continue;
+        }
+        if (!follow(r, field, base))
+            return false;
+    }
+    return true;
+}
+
 static bool follow(struct reader *r, const struct jd_plan *plan, char *base)
 {
     void *at = base + plan->offset;
-    uint32_t branch = 0;
-    bool truth = false;
     switch (plan->op) {
     case JD_PLAN_SKIP:
         return skip(r, plan->path, plan->writer);
@@ -375,12 +417,9 @@ static bool follow(struct reader *r, const struct jd_plan *plan, char *base)
     case JD_PLAN_REFUSE:
         return fail(r, plan->path, plan->refusal);
     case JD_PLAN_RECORD:
-        for (uint32_t i = 0; i < plan->count; i++)
-            if (!follow(r, plan->children[i], base))
-                return false;
-        return true;
+        return follow_fields(r, plan, base);
     case JD_PLAN_UNION:
-        return take_choice(r, plan->path, plan->count, &branch) && follow(r, plan->children[branch], base);
+        return follow_branch(r, plan, base);
     case JD_PLAN_STRING:
         return read_text(r, plan->path, plan->max, at);
     case JD_PLAN_ENUM:
@@ -393,10 +432,7 @@ static bool follow(struct reader *r, const struct jd_plan *plan, char *base)
     case JD_PLAN_INT:
         return read_int(r, plan, at);
     case JD_PLAN_BOOL:
-        if (!take_bool(r, plan->path, &truth))
-            return false;
-        *(uint8_t *)at = truth ? JD_TRUE : JD_FALSE;
-        return true;
+        return read_bool(r, plan, at);
     case JD_PLAN_DECIMAL_TEXT:
         return read_decimal_text(r, plan, at);
     case JD_PLAN_DECIMAL_BYTES:
@@ -421,7 +457,7 @@ bool jd_plan_read(const struct jd_plan *plan, struct jd_str bytes, struct jd_are
                        .arena = arena,
                        .why = why,
                        .steps = 16 * (uint64_t)bytes.size + JD_SCHEMA_STEPS_MAX};
-    jd_record_clear(plan->record, value);
+    memcpy(value, plan->blank, plan->record->size);
     if (!follow(&r, plan, value))
         return false;
     return r.at == r.end || fail(&r, "", JD_REFUSED_TRAILING_BYTES);

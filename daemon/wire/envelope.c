@@ -29,6 +29,10 @@ static bool ends_with(struct jd_str text, const char *end)
 enum jd_content_kind jd_content_of(struct jd_str type)
 {
     static const char events[] = "application/cloudevents";
+    if (jd_str_is(type, "application/json")) /* as most have it */
+        return JD_CONTENT_JSON;
+    if (jd_str_is(type, "application/avro"))
+        return JD_CONTENT_AVRO;
     const char *semicolon = type.size > 0 ? memchr(type.ptr, ';', type.size) : NULL;
     if (semicolon != NULL)
         type.size = (uint32_t)(semicolon - type.ptr);
@@ -50,17 +54,24 @@ enum jd_content_kind jd_content_of(struct jd_str type)
 
 enum attribute { ID, SOURCE, TYPE, SUBJECT, TIME, SPECVERSION, TRACEPARENT, CONTENT, ATTRIBUTES };
 
+#define NAMES(header, member)                                                                                \
+    {                                                                                                        \
+        {"" header, sizeof(header) - 1},                                                                     \
+        {                                                                                                    \
+            "" member, sizeof(member) - 1                                                                    \
+        }                                                                                                    \
+    }
 static const struct {
-    const char *header, *member;
+    struct jd_str header, member;
 } names[ATTRIBUTES] = {
-    [ID] = {"ce_id", "id"},
-    [SOURCE] = {"ce_source", "source"},
-    [TYPE] = {"ce_type", "type"},
-    [SUBJECT] = {"ce_subject", "subject"},
-    [TIME] = {"ce_time", "time"},
-    [SPECVERSION] = {"ce_specversion", "specversion"},
-    [TRACEPARENT] = {"ce_traceparent", "traceparent"},
-    [CONTENT] = {"content-type", "datacontenttype"},
+    [ID] = NAMES("ce_id", "id"),
+    [SOURCE] = NAMES("ce_source", "source"),
+    [TYPE] = NAMES("ce_type", "type"),
+    [SUBJECT] = NAMES("ce_subject", "subject"),
+    [TIME] = NAMES("ce_time", "time"),
+    [SPECVERSION] = NAMES("ce_specversion", "specversion"),
+    [TRACEPARENT] = NAMES("ce_traceparent", "traceparent"),
+    [CONTENT] = NAMES("content-type", "datacontenttype"),
 };
 
 /* 00-<32 hex digits>-<16>-<2>, as in W3C Trace Context. */
@@ -79,7 +90,7 @@ static bool is_traceparent(struct jd_str s)
 
 static bool take(struct jd_envelope *out, enum attribute attribute, struct jd_str text, struct jd_reject *why)
 {
-    const char *name = names[attribute].header;
+    const char *name = names[attribute].header.ptr;
     struct jd_str *const place[ATTRIBUTES] = {
         [ID] = &out->id, [SOURCE] = &out->source, [TYPE] = &out->type, [SUBJECT] = &out->subject};
     switch (attribute) {
@@ -122,7 +133,7 @@ bool jd_envelope_headers(const struct jd_incoming *record, struct jd_envelope *o
         enum attribute attribute = ATTRIBUTES;
         if (memcmp(header->name.ptr, "ce_", 3) == 0) {
             for (attribute = ID; attribute < CONTENT; attribute++)
-                if (jd_str_eq(header->name, jd_str_of(names[attribute].header)))
+                if (jd_str_eq(header->name, names[attribute].header))
                     break;
             attribute = attribute == CONTENT ? ATTRIBUTES : attribute;
         } else if (same_word(header->name, "content-type")) {
@@ -133,7 +144,7 @@ bool jd_envelope_headers(const struct jd_incoming *record, struct jd_envelope *o
         if (attribute == ATTRIBUTES)
             continue;
         if ((seen >> attribute & 1) != 0)
-            return jd_reject_set(why, JD_REFUSED_BAD_HEADERS, "%s twice", names[attribute].header);
+            return jd_reject_set(why, JD_REFUSED_BAD_HEADERS, "%s twice", names[attribute].header.ptr);
         seen |= 1u << attribute;
         if (!take(out, attribute, header->value, why))
             return false;
@@ -227,7 +238,7 @@ static bool take_member(struct jd_json *j, struct jd_str name, struct jd_json_na
         return jd_json_string(j, &text) && take_base64(j, text, &out->data);
     }
     for (enum attribute a = ID; a < ATTRIBUTES; a++)
-        if (jd_str_eq(name, jd_str_of(names[a].member)))
+        if (jd_str_eq(name, names[a].member))
             return jd_json_null(j) || (jd_json_string(j, &text) && take(out, a, text, j->why));
     return jd_json_skip(j);
 }

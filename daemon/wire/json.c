@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/avro.h"
 #include "base/contract.h"
@@ -43,12 +46,6 @@ bool jd_json_bad(struct jd_json *j)
     return jd_json_fail(j, j->at == j->end ? JD_REFUSED_TRUNCATED : JD_REFUSED_BAD_JSON);
 }
 
-void jd_json_blanks(struct jd_json *j)
-{
-    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t'))
-        j->at++;
-}
-
 /* ---- texts --------------------------------------------------------------------------------------- */
 
 #define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
@@ -56,6 +53,19 @@ void jd_json_blanks(struct jd_json *j)
 /* The first byte at or after `p` that is a quote, a backslash, a control character or not ASCII. */
 static const char *plain_end(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    const __m128i quote16 = _mm_set1_epi8(0x22), slash16 = _mm_set1_epi8(0x5C), space16 = _mm_set1_epi8(0x20);
+    for (; end - p >= 16; p += 16) {
+        __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
+        /* Signed: what is not ASCII is less than a space, too. */
+        __m128i found =
+            _mm_or_si128(_mm_cmplt_epi8(chunk, space16),
+                         _mm_or_si128(_mm_cmpeq_epi8(chunk, quote16), _mm_cmpeq_epi8(chunk, slash16)));
+        int mask = _mm_movemask_epi8(found);
+        if (mask != 0)
+            return p + __builtin_ctz((unsigned)mask);
+    }
+#endif
     for (; end - p >= 8; p += 8) {
         uint64_t word;
         memcpy(&word, p, sizeof word);
@@ -244,18 +254,21 @@ bool jd_json_next(struct jd_json *j, char bracket, bool *first, bool *more)
     return true;
 }
 
-bool jd_json_name(struct jd_json *j, struct jd_str *name)
+static bool take_colon(struct jd_json *j)
 {
-    if (j->at == j->end || *j->at != '"')
-        return jd_json_bad(j);
-    if (!jd_json_string(j, name))
-        return false;
     jd_json_blanks(j);
     if (j->at == j->end || *j->at != ':')
         return jd_json_bad(j);
     j->at++;
     jd_json_blanks(j);
     return true;
+}
+
+bool jd_json_name(struct jd_json *j, struct jd_str *name)
+{
+    if (j->at == j->end || *j->at != '"')
+        return jd_json_bad(j);
+    return jd_json_string(j, name) && take_colon(j);
 }
 
 bool jd_json_unique(struct jd_json *j, struct jd_json_names *names, struct jd_str name)
@@ -400,6 +413,8 @@ bool jd_json_end(struct jd_json *j)
     jd_json_blanks(j);
     return j->at == j->end || jd_json_fail(j, JD_REFUSED_TRAILING_BYTES);
 }
+
+static bool read_object(struct jd_json *j, const struct jd_record *record, void *value);
 
 /* ---- values -------------------------------------------------------------------------------------- */
 
@@ -616,7 +631,7 @@ static bool read_field(struct jd_json *j, const struct jd_field *field, void *at
     case JD_DOUBLE:
         return read_double(j, at);
     case JD_RECORD:
-        return jd_json_object(j, field->record, at);
+        return read_object(j, field->record, at); /* absent like all the rest around it */
     case JD_LIST:
         return read_list(j, field, at);
     case JD_MAP:
@@ -627,23 +642,29 @@ static bool read_field(struct jd_json *j, const struct jd_field *field, void *at
     return jd_json_fail(j, JD_REFUSED_WRONG_TYPE);
 }
 
-/* The row of `name`, searched from row `from` on, round the table. `count`: none. */
-static uint32_t find_row(const struct jd_record *record, struct jd_str name, uint32_t from)
+/* Takes a member's name and finds its row, searched from row `from` on, round the table: writers keep the
+ * order of their fields. `count`: the name is none of ours. */
+static bool take_row(struct jd_json *j, const struct jd_record *record, uint32_t from, uint32_t *row,
+                     struct jd_str *name)
 {
+    size_t left = (size_t)(j->end - j->at);
     for (uint32_t n = 0, i = from; n < record->count; n++, i++) {
         i = i == record->count ? 0 : i;
-        const char *row = record->fields[i].name;
-        if (name.size > 0 && row[0] == name.ptr[0] && strncmp(row, name.ptr, name.size) == 0 &&
-            row[name.size] == '\0')
-            return i;
+        const struct jd_field *field = &record->fields[i];
+        uint32_t size = field->name_size;
+        if (left < (size_t)size + 3 || j->at[1] != field->name[0] || j->at[size + 1] != '"' ||
+            j->at[0] != '"' || memcmp(j->at + 1, field->name, size) != 0)
+            continue;
+        *row = i;
+        j->at += size + 2;
+        return take_colon(j);
     }
-    return record->count;
-}
-
-/* A name with a NUL inside cannot be compared as above: it is none of ours. */
-static bool has_nul(struct jd_str name)
-{
-    return name.size > 0 && memchr(name.ptr, '\0', name.size) != NULL;
+    if (!jd_json_name(j, name))
+        return false;
+    *row = 0; /* spelt with escapes, or unknown */
+    while (*row < record->count && !jd_str_is(*name, record->fields[*row].name))
+        ++*row;
+    return true;
 }
 
 static bool check_required(struct jd_json *j, const struct jd_record *record, uint64_t present)
@@ -658,14 +679,14 @@ static bool check_required(struct jd_json *j, const struct jd_record *record, ui
     return true;
 }
 
-bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *value)
+/* Into a struct whose fields are all absent. */
+static bool read_object(struct jd_json *j, const struct jd_record *record, void *value)
 {
     struct jd_json_names unknown = {0};
     struct jd_json_place place = {.outer = j->place, .name = ""};
     uint64_t seen = 0, present = 0; /* bits by row; present: and not null */
     uint32_t next = 0;
     bool first = true, more;
-    jd_record_clear(record, value);
     if (!jd_json_open(j, '{'))
         return false;
     for (;;) {
@@ -674,9 +695,9 @@ bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *val
             return false;
         if (!more)
             break;
-        if (!jd_json_name(j, &name))
+        uint32_t row = 0;
+        if (!take_row(j, record, next, &row, &name))
             return false;
-        uint32_t row = has_nul(name) ? record->count : find_row(record, name, next);
         if (row == record->count) {
             if (!jd_json_unique(j, &unknown, name) || !jd_json_skip(j))
                 return false;
@@ -697,6 +718,12 @@ bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *val
         next = row + 1 == record->count ? 0 : row + 1;
     }
     return check_required(j, record, present);
+}
+
+bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *value)
+{
+    jd_record_clear(record, value);
+    return read_object(j, record, value);
 }
 
 bool jd_json_read(const struct jd_record *record, struct jd_str text, struct jd_arena *arena, void *value,

@@ -21,7 +21,11 @@ struct jd_json {
     uint32_t depth;
 };
 
-void jd_json_blanks(struct jd_json *j);
+static inline void jd_json_blanks(struct jd_json *j)
+{
+    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t'))
+        j->at++;
+}
 /* Refuses at the present byte; false. */
 bool jd_json_fail(struct jd_json *j, enum jd_refusal refusal);
 /* What is not the grammar: TRUNCATED at the end of the text, else BAD_JSON. False. */

@@ -37,7 +37,8 @@ struct jd_plan {
     const struct jd_schema *writer;
     const struct jd_symbols *symbols;
     const uint8_t *values;          /* 0: not in our list */
-    const struct jd_record *record; /* RECORD at the top, LIST of records: what to clear */
+    const struct jd_record *record; /* of RECORD, LIST of records */
+    const void *blank;              /* RECORD: its struct with all fields absent */
     const char *path;               /* for messages */
 };
 

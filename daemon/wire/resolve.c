@@ -102,6 +102,9 @@ static const struct jd_plan *compile_record(struct compiler *c, const struct jd_
             return fail(c, record->fields[row].name, "the writer has no such field");
     plan->children = children;
     plan->count = writer->count;
+    void *blank = jd_arena_alloc(c->arena, record->size);
+    jd_record_clear(record, blank);
+    plan->blank = blank;
     plan->record = record;
     return plan;
 }

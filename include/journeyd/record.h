@@ -65,6 +65,7 @@ struct jd_field {
     const struct jd_symbols *symbols; /* ENUM */
     const struct jd_record *record;   /* RECORD; LIST of records */
     const struct jd_record *const *branches; /* VARIANT: NULL-terminated; branch b is branches[b-1] */
+    uint32_t name_size;                      /* of name, without its NUL */
 };
 
 struct jd_record {
