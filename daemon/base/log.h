@@ -21,7 +21,6 @@
     X(104, STOPPING, INFO, "stopping", "asked to stop: finishes the batch, commits, flushes")                \
     X(105, STOPPED, INFO, "stopped", "nothing is left to redo unless `unflushed` says otherwise")            \
     X(106, FATAL, ERROR, "fatal", "cannot go on; `reason` says what to do; the process ends with `exit`")    \
-    X(107, RELOADED, INFO, "reloaded", "settings that may change while it runs were read again")             \
     X(201, SHARD_LIVE, INFO, "shard_live",                                                                   \
       "a shard was taken over; `row` is its case of the takeover table")                                     \
     X(202, SHARD_DROPPED, INFO, "shard_dropped", "a shard was given up; `reason`")                           \
@@ -41,10 +40,8 @@
     X(403, PRODUCER_FENCED, WARN, "producer_fenced",                                                         \
       "a newer producer has this transactional id; a new one is opened")                                     \
     X(404, BROKER_AWAY, WARN, "broker_away", "Kafka does not answer; nothing is lost, it waits")             \
-    X(405, BROKER_BACK, INFO, "broker_back", "Kafka answers again")                                          \
-    X(406, EFFECT_CUT, WARN, "effect_cut",                                                                   \
-      "an effect was larger than its topic allows: its evidence was cut")                                    \
-    X(501, REDIS_AWAY, WARN, "redis_away", "Redis does not answer; decisions go on until max_unflushed")     \
+    X(501, REDIS_AWAY, WARN, "redis_away",                                                                   \
+      "Redis does not answer; decisions go on until the unflushed limit")                                    \
     X(502, REDIS_BACK, INFO, "redis_back", "Redis answers again")                                            \
     X(503, REDIS_REFUSED, ERROR, "redis_refused",                                                            \
       "Redis answers but cannot be used; `reason` says what to do")                                          \
@@ -59,7 +56,7 @@
     X(602, REGISTRY_BACK, INFO, "registry_back", "the schema registry answers again")                        \
     X(603, SCHEMA_UNKNOWN, WARN, "schema_unknown", "the registry has no usable schema of that id")           \
     X(701, DEAD_LETTER, WARN, "dead_letter",                                                                 \
-      "a record was refused; it is in the dead-letter topic with its reason")                                \
+      "records of a batch were refused: how many, where, and the reason of the first")                       \
     X(702, WRONG_PARTITION, ERROR, "wrong_partition",                                                        \
       "most keys lie in other partitions than `partitioner` says: the shard stops")                          \
     X(703, CLOCK_STRAYS, ERROR, "clock_strays",                                                              \

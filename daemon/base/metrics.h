@@ -56,8 +56,7 @@
     X(STATE_BYTES, GAUGE, "journeyd_state_bytes", "", "Their size")                                          \
     X(JOURNAL_BYTES, COUNTER, "journeyd_journal_bytes_total", "",                                            \
       "Journal bytes written, before compression")                                                           \
-    X(REGISTRY_UP, GAUGE, "journeyd_registry_up", "", "1 if the schema registry answered last time")         \
-    X(WORKERS, GAUGE, "journeyd_workers", "", "Workers running")
+    X(REGISTRY_UP, GAUGE, "journeyd_registry_up", "", "1 if the schema registry answered last time")
 
 enum jd_metric_kind { JD_METRIC_COUNTER = 1, JD_METRIC_GAUGE, JD_METRIC_HISTOGRAM };
 enum jd_metric {

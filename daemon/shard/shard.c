@@ -8,6 +8,7 @@
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "shard/journal.h"
 #include "shard/worker.h"
@@ -422,6 +423,11 @@ void jd_shard_keep(struct jd_worker *worker, struct jd_shard *shard)
 {
     struct jd_batch *batch = &shard->batch;
     count_batch(worker, shard);
+    if (batch->dead_count > 0)
+        jd_log(JD_LOG_DEAD_LETTER, jd_num("records", batch->dead_count),
+               jd_view("topic", batch->dead[0].incoming.topic), jd_num("partition", shard->partition),
+               jd_num("offset", batch->dead[0].incoming.offset),
+               jd_txt("reason", batch->dead[0].reject.reason));
     jd_fold_keep(shard->fold);
     shard->seq++;
     shard->journal_offset = batch->journal_offset;
