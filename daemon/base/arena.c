@@ -97,6 +97,18 @@ struct jd_str jd_arena_str(struct jd_arena *arena, struct jd_str s)
     return (struct jd_str){copy, s.size};
 }
 
+struct jd_str jd_arena_join(struct jd_arena *arena, const struct jd_str *parts, uint32_t count)
+{
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < count; i++)
+        size += parts[i].size;
+    char *text = jd_arena_alloc(arena, (size_t)size + 1), *at = text;
+    for (uint32_t i = 0; i < count; at += parts[i++].size)
+        if (parts[i].size > 0)
+            memcpy(at, parts[i].ptr, parts[i].size);
+    return (struct jd_str){text, size};
+}
+
 struct jd_str jd_arena_printf(struct jd_arena *arena, const char *format, ...)
 {
     va_list args;

@@ -31,6 +31,7 @@ void *jd_arena_array(struct jd_arena *arena, size_t count, size_t item_size);
 size_t jd_arena_left(const struct jd_arena *arena);
 /* Copies; the copy of an absent string is absent. The copy is followed by a NUL. */
 struct jd_str jd_arena_str(struct jd_arena *arena, struct jd_str s);
+struct jd_str jd_arena_join(struct jd_arena *arena, const struct jd_str *parts, uint32_t count);
 struct jd_str jd_arena_printf(struct jd_arena *arena, const char *format, ...) JD_PRINTF(2, 3);
 /* A larger array with the old items; `*capacity` is updated. For arrays that grow in an arena. */
 void *jd_arena_grow(struct jd_arena *arena, void *items, uint32_t count, uint32_t *capacity,

@@ -204,7 +204,13 @@ static void write_value(const struct jd_field *field, const char *at, struct jd_
 
 void jd_avro_write(const struct jd_record *record, const void *value, struct jd_buf *out)
 {
-    for (uint32_t i = 0; i < record->count; i++) {
+    jd_avro_write_fields(record, value, 0, record->count, out);
+}
+
+void jd_avro_write_fields(const struct jd_record *record, const void *value, uint32_t from, uint32_t to,
+                          struct jd_buf *out)
+{
+    for (uint32_t i = from; i < to; i++) {
         const struct jd_field *field = &record->fields[i];
         const char *at = (const char *)value + field->offset;
         bool plain = (field->flags & JD_REQUIRED) || field->kind == JD_LIST || field->kind == JD_MAP ||
@@ -230,6 +236,11 @@ struct jd_str jd_avro_bytes(const struct jd_record *record, const void *value, s
     return jd_buf_done(&buf);
 }
 
+uint64_t jd_digest(struct jd_str bytes)
+{
+    return XXH64(bytes.ptr, bytes.size, 0);
+}
+
 uint64_t jd_avro_digest(const struct jd_record *record, const void *value, const char *const *without,
                         struct jd_arena *arena)
 {
@@ -241,7 +252,7 @@ uint64_t jd_avro_digest(const struct jd_record *record, const void *value, const
             if (strcmp(*name, record->fields[i].name) == 0)
                 clear_field(&record->fields[i], copy + record->fields[i].offset);
     struct jd_str bytes = jd_avro_bytes(record, copy, arena);
-    uint64_t digest = XXH64(bytes.ptr, bytes.size, 0);
+    uint64_t digest = jd_digest(bytes);
     jd_arena_rewind(arena, mark);
     return digest;
 }

@@ -12,6 +12,9 @@
 #include "journeyd/record.h"
 
 void jd_avro_write(const struct jd_record *record, const void *value, struct jd_buf *out);
+/* Only fields number `from` to `to` - 1. */
+void jd_avro_write_fields(const struct jd_record *record, const void *value, uint32_t from, uint32_t to,
+                          struct jd_buf *out);
 struct jd_str jd_avro_bytes(const struct jd_record *record, const void *value, struct jd_arena *arena);
 
 /* Reads exactly `bytes` into `value` (all of it). Strings are borrowed from `bytes`; lists are in the
@@ -22,6 +25,9 @@ JD_MUST_CHECK bool jd_avro_read(const struct jd_record *record, struct jd_str by
 /* XXH64 of the canonical bytes; fields whose names are in `without` (NULL-terminated) count as absent. */
 uint64_t jd_avro_digest(const struct jd_record *record, const void *value, const char *const *without,
                         struct jd_arena *arena);
+
+/* XXH64 of bytes, seed 0. */
+uint64_t jd_digest(struct jd_str bytes);
 
 /* Text <-> decimal, time. Strict: RFC 3339 with offset, years 0001..9999, leap second refused. */
 JD_MUST_CHECK bool jd_decimal_parse(struct jd_str text, struct jd_decimal *out);

@@ -121,8 +121,9 @@ bool jd_fold_advance(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd
 
 static struct jd_str state_key(const struct jd_input *input, struct jd_arena *arena)
 {
-    const char *prefix = input->kind == JD_INPUT_ACCOUNT_PROFILE ? "account" : "hcp";
-    return jd_arena_printf(arena, "%s:" JD_STR_FMT, prefix, JD_STR_ARG(input->key));
+    bool account = input->kind == JD_INPUT_ACCOUNT_PROFILE;
+    const struct jd_str parts[] = {account ? JD_STR("account:") : JD_STR("hcp:"), input->key};
+    return jd_arena_join(arena, parts, JD_COUNT(parts));
 }
 
 enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input, struct jd_output *out,
@@ -172,8 +173,8 @@ bool jd_fold_put(struct jd_fold *fold, const struct jd_change *change, struct jd
     void *value = jd_arena_alloc(&fold->scratch, record->size);
     bool ok = jd_avro_read(record, change->body.body, &fold->scratch, value, err);
     if (ok)
-        (void)jd_states_put(fold, change->key, change->kind, change->id, change->due, change->body.body,
-                            value);
+        (void)jd_states_put(fold, state, change->key, change->kind, change->id, change->due,
+                            change->body.body, value);
     jd_arena_reset(&fold->scratch);
     return ok;
 }

@@ -253,15 +253,24 @@ struct jd_entry *jd_state_entry(const struct jd_state *state, uint8_t kind, stru
     return at == UINT32_MAX ? NULL : state->slots[at].entry;
 }
 
+/* First slot of a kind that is not less. */
+static uint32_t kind_place(const struct jd_state *state, unsigned kind)
+{
+    uint32_t low = 0, high = state == NULL ? 0 : state->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (state->slots[middle].kind < kind)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void jd_state_range(const struct jd_state *state, uint8_t kind, uint32_t *from, uint32_t *to)
 {
-    uint32_t i = 0, count = state == NULL ? 0 : state->count;
-    while (i < count && state->slots[i].kind < kind)
-        i++;
-    *from = i;
-    while (i < count && state->slots[i].kind == kind)
-        i++;
-    *to = i;
+    *from = kind_place(state, kind);
+    *to = kind_place(state, kind + 1u);
 }
 
 /* ---- touches that stand ---- */
@@ -385,10 +394,9 @@ static void remember(struct jd_fold *fold, struct jd_undo undo)
     fold->undo[fold->undo_count++] = undo;
 }
 
-struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_str key, uint8_t kind, struct jd_str id,
-                               jd_time due, struct jd_str body, const void *value)
+struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_state *state, struct jd_str key, uint8_t kind,
+                               struct jd_str id, jd_time due, struct jd_str body, const void *value)
 {
-    struct jd_state *state = jd_states_find(fold, key);
     if (state == NULL)
         state = state_new(fold, key);
     struct jd_entry *before = jd_state_entry(state, kind, id);

@@ -109,9 +109,10 @@ struct jd_entry *jd_state_entry(const struct jd_state *state, uint8_t kind, stru
 /* First slot of a kind, and the one after its last. */
 void jd_state_range(const struct jd_state *state, uint8_t kind, uint32_t *from, uint32_t *to);
 
-/* Store an entry; `value` is its decoded body, of the record of its kind. Makes the state when it is new. */
-struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_str key, uint8_t kind, struct jd_str id,
-                               jd_time due, struct jd_str body, const void *value);
+/* Store an entry; `value` is its decoded body, of the record of its kind. `state` is the state of `key`;
+ * NULL: it is new, and made. */
+struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_state *state, struct jd_str key, uint8_t kind,
+                               struct jd_str id, jd_time due, struct jd_str body, const void *value);
 void jd_states_delete(struct jd_fold *fold, struct jd_state *state, struct jd_entry *entry);
 
 void jd_states_keep(struct jd_fold *fold);

@@ -29,16 +29,22 @@ void jd_output_change(struct jd_output *out, const struct jd_change *change)
     out->changes_size += change->body.body.size;
 }
 
-void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value)
+void jd_step_put_body(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, struct jd_str body,
+                      const void *value)
 {
-    struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
     struct jd_change change = {.key = step->key,
                                .id = jd_arena_str(step->arena, id),
                                .kind = kind,
                                .due = due == JD_NEVER ? JD_TIME_NONE : due,
                                .body = {kind, body}};
-    step->state = jd_states_put(step->fold, step->key, kind, id, due, body, value);
+    step->state = jd_states_put(step->fold, step->state, step->key, kind, id, due, body, value);
     jd_output_change(step->out, &change);
+}
+
+void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value)
+{
+    struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
+    jd_step_put_body(step, kind, id, due, body, value);
 }
 
 void jd_step_delete(struct jd_step *step, struct jd_entry *entry)
@@ -188,24 +194,66 @@ static enum jd_cause cause_of(const struct jd_engagement *held, const struct jd_
 
 static struct jd_str entry_id(const struct jd_step *step, uint8_t class, struct jd_str key)
 {
-    struct jd_str name = jd_symbol_text(&jd_class_symbols, class);
-    return jd_arena_printf(step->arena, JD_STR_FMT ":" JD_STR_FMT, JD_STR_ARG(name), JD_STR_ARG(key));
+    const struct jd_str parts[] = {jd_symbol_text(&jd_class_symbols, class), JD_STR(":"), key};
+    return jd_arena_join(step->arena, parts, JD_COUNT(parts));
 }
 
-/* `seen` digests are of the decoded content, so that they agree across encodings. */
+/* The canonical bytes of an event, and the digest of all but its id and source, the first two fields:
+ * of the decoded content, so that it agrees across encodings. */
+static struct jd_str event_bytes(const struct jd_step *step, const struct jd_event *event, uint64_t *digest)
+{
+    enum { IDENTITY = 2 };
+    struct jd_buf buf;
+    jd_buf_init(&buf, step->arena);
+    jd_avro_write_fields(&jd_event_record, event, 0, IDENTITY, &buf);
+    size_t identity = buf.size;
+    jd_avro_write_fields(&jd_event_record, event, IDENTITY, jd_event_record.count, &buf);
+    struct jd_str bytes = jd_buf_done(&buf);
+    *digest = jd_digest((struct jd_str){bytes.ptr + identity, bytes.size - (uint32_t)identity});
+    return bytes;
+}
+
+/* The body of an engagement whose event has been written. */
+static struct jd_str engagement_body(const struct jd_step *step, const struct jd_engagement *engagement,
+                                     struct jd_str event)
+{
+    const struct jd_record *record = jd_entry_records[JD_ENTRY_ENGAGEMENT - 1];
+    uint32_t at = 0;
+    while (record->fields[at].record != &jd_event_record)
+        at++;
+    struct jd_buf buf;
+    jd_buf_init(&buf, step->arena);
+    jd_avro_write_fields(record, engagement, 0, at, &buf);
+    jd_buf_str(&buf, event);
+    jd_avro_write_fields(record, engagement, at + 1, record->count, &buf);
+    return jd_buf_done(&buf);
+}
+
+/* The version that came counts from now on. */
+static void replace(const struct jd_step *step, const struct jd_input *input,
+                    struct jd_engagement *engagement)
+{
+    engagement->event = *input->event;
+    if (!(engagement->lapsed == JD_TRUE && jd_fault_bug("revive_ignored")))
+        engagement->lapsed =
+            is_planned(engagement) && has_lapsed(step, input->event) ? JD_TRUE : JD_TRUTH_NONE;
+    if (input->class == JD_CLASS_FACT)
+        engagement->applies_from = later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
+}
+
 static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *input, const char **reason)
 {
-    static const char *const identity[] = {"id", "source", NULL};
     const struct jd_event *event = input->event;
-    uint64_t digest = jd_avro_digest(&jd_event_record, event, identity, step->arena);
+    uint64_t digest;
+    struct jd_str bytes = event_bytes(step, event, &digest);
     const struct jd_seen *seen = find_seen(step, event);
     if (seen != NULL && !jd_fault_bug("duplicate_counted")) {
         *reason = "id_conflict";
         return seen->digest == (int64_t)digest ? JD_DUPLICATE : JD_DEAD_LETTERED;
     }
-    struct jd_str key = seen == NULL ? jd_engagement_key(event, step->arena)
-                                     : jd_event_name(event, step->arena),
-                  id = entry_id(step, input->class, key);
+    struct jd_str key =
+        seen == NULL ? jd_engagement_key(event, step->arena) : jd_event_name(event, step->arena);
+    struct jd_str id = entry_id(step, input->class, key);
     const struct jd_entry *entry = jd_state_entry(step->state, JD_ENTRY_ENGAGEMENT, id);
     const struct jd_engagement *held = entry == NULL ? NULL : jd_entry_read_engagement(entry, step->arena);
     bool wins = held == NULL || jd_version_cmp(event, &held->event) > 0 || jd_fault_bug("late_wins");
@@ -218,15 +266,15 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
     if (held != NULL)
         engagement = *held;
     see(step, &engagement, event, digest);
-    if (wins) {
-        engagement.event = *event;
-        if (!(engagement.lapsed == JD_TRUE && jd_fault_bug("revive_ignored")))
-            engagement.lapsed = is_planned(&engagement) && has_lapsed(step, event) ? JD_TRUE : JD_TRUTH_NONE;
-        if (input->class == JD_CLASS_FACT)
-            engagement.applies_from = later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
-    }
+    if (wins)
+        replace(step, input, &engagement);
     engagement.keep_until = keep_until(step, &engagement, event);
-    jd_step_put(step, JD_ENTRY_ENGAGEMENT, id, engagement_due(step, &engagement), &engagement);
+    jd_time due = engagement_due(step, &engagement);
+    if (wins)
+        jd_step_put_body(step, JD_ENTRY_ENGAGEMENT, id, due, engagement_body(step, &engagement, bytes),
+                         &engagement);
+    else
+        jd_step_put(step, JD_ENTRY_ENGAGEMENT, id, due, &engagement);
     if (wins)
         jd_alerts_refresh(step, key, cause_of(held, &engagement));
     return JD_APPLIED;
@@ -325,20 +373,33 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
 
 /* ---- timers ---- */
 
+/* The end of retention: the entry leaves, and what is left of its alerts with it. */
+static void engagement_leaves(struct jd_step *step, struct jd_entry *entry)
+{
+    uint32_t from, to;
+    jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
+    const struct jd_engagement *engagement = from < to ? jd_entry_read_engagement(entry, step->arena) : NULL;
+    jd_step_delete(step, entry);
+    if (engagement != NULL)
+        jd_alerts_forget(step, engagement);
+}
+
 static void engagement_timer(struct jd_step *step, struct jd_entry *entry)
 {
-    struct jd_engagement engagement = *jd_entry_read_engagement(entry, step->arena);
-    bool planned = is_planned(&engagement) && engagement.lapsed != JD_TRUE;
-    if (engagement.keep_until < step->now) {
-        jd_step_delete(step, entry);
-        jd_alerts_forget(step, &engagement);
+    if (entry->phase != JD_PHASE_PLANNED || entry->class != JD_CLASS_TOUCH) {
+        engagement_leaves(step, entry);
         return;
     }
-    if (planned && has_lapsed(step, &engagement.event))
+    struct jd_engagement engagement = *jd_entry_read_engagement(entry, step->arena);
+    if (engagement.keep_until < step->now) {
+        engagement_leaves(step, entry);
+        return;
+    }
+    if (has_lapsed(step, &engagement.event))
         engagement.lapsed = JD_TRUE;
     jd_step_put(step, JD_ENTRY_ENGAGEMENT, jd_arena_str(step->arena, jd_entry_id(entry)),
                 engagement_due(step, &engagement), &engagement);
-    if (planned && (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing")))
+    if (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing"))
         jd_alerts_refresh(step, engagement.key, cause_of(NULL, &engagement));
 }
 

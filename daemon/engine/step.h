@@ -19,6 +19,9 @@ struct jd_step {
 
 /* Store an entry; `value` is the record of its kind, `due` JD_NEVER: no timer. */
 void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value);
+/* The same with its body already written. */
+void jd_step_put_body(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, struct jd_str body,
+                      const void *value);
 void jd_step_delete(struct jd_step *step, struct jd_entry *entry);
 void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
                   const struct jd_record *record, const void *value, struct jd_str id);

@@ -122,56 +122,69 @@ static const struct jd_zone *zone_of_market(const struct jd_program *program, st
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena)
 {
-    struct jd_touches view = {.fold = fold, .state = state, .arena = arena, .now = fold->now};
-    const struct jd_hcp_profile *profile = jd_state_profile(state, arena);
-    if (profile != NULL) {
-        view.zone = zone_of_name(fold->program, profile->zone);
-        if (view.zone == NULL)
-            view.zone = zone_of_market(fold->program, profile->country);
-    }
-    return view;
+    return (struct jd_touches){.fold = fold, .state = state, .arena = arena, .now = fold->now};
 }
 
-static struct jd_touch *open_touch(struct jd_touches *view, const struct jd_event *event, struct jd_str key)
+static const struct jd_zone *zone_of(struct jd_touches *view, const struct jd_event *event)
 {
-    struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
-    struct jd_event *copy = jd_arena_alloc(view->arena, sizeof *copy);
-    *copy = *event;
-    copy->engagement_id = key;
-    const struct jd_zone *market = zone_of_market(view->fold->program, event->country);
-    *touch = (struct jd_touch){.time = jd_touch_time(event),
-                               .class = JD_CLASS_TOUCH,
-                               .phase = event->phase,
-                               .key = key,
-                               .event = copy,
-                               .zone = view->zone       ? view->zone
-                                       : market != NULL ? market
-                                                        : view->fold->program->default_zone};
-    return touch;
+    const struct jd_program *program = view->fold->program;
+    if (!view->zone_known) {
+        const struct jd_hcp_profile *profile = jd_state_profile(view->state, view->arena);
+        view->zone_known = true;
+        view->zone = profile == NULL ? NULL : zone_of_name(program, profile->zone);
+        if (profile != NULL && view->zone == NULL)
+            view->zone = zone_of_market(program, profile->country);
+    }
+    const struct jd_zone *market = view->zone == NULL ? zone_of_market(program, event->country) : view->zone;
+    return market == NULL ? program->default_zone : market;
 }
 
-const struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry *entry)
+struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry *entry)
 {
     for (struct jd_touch *at = view->opened; at != NULL; at = at->next)
         if (at->entry == entry)
             return at;
-    const struct jd_engagement *engagement = jd_entry_read_engagement(entry, view->arena);
-    struct jd_touch *touch = open_touch(view, &engagement->event, engagement->key);
-    touch->entry = entry;
-    touch->class = engagement->class;
-    touch->bits = entry->bits;
-    touch->next = view->opened;
+    struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
+    *touch = (struct jd_touch){.entry = entry,
+                               .time = entry->time,
+                               .class = entry->class,
+                               .phase = entry->phase,
+                               .key = jd_entry_engagement(entry),
+                               .bits = entry->bits,
+                               .next = view->opened};
     view->opened = touch;
     return touch;
 }
 
-const struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event,
-                                          struct jd_str key)
+static void load(struct jd_touches *view, struct jd_touch *touch, const struct jd_event *event)
 {
-    struct jd_touch *touch = open_touch(view, event, key);
+    struct jd_event *copy = jd_arena_alloc(view->arena, sizeof *copy);
+    *copy = *event;
+    copy->engagement_id = touch->key;
+    touch->event = copy;
+    touch->zone = zone_of(view, event);
+}
+
+void jd_touch_load(struct jd_touches *view, struct jd_touch *touch)
+{
+    if (touch->event != NULL)
+        return;
+    const struct jd_engagement *engagement = jd_entry_read_engagement(touch->entry, view->arena);
+    touch->key = engagement->key;
+    load(view, touch, &engagement->event);
+}
+
+struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key)
+{
+    struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
     uint64_t *bits = jd_arena_array(view->arena, view->fold->selectors.words, sizeof *bits);
+    *touch = (struct jd_touch){.time = jd_touch_time(event),
+                               .class = JD_CLASS_TOUCH,
+                               .phase = event->phase,
+                               .key = key,
+                               .bits = bits};
     jd_selectors_match(&view->fold->selectors, touch->class, event, bits);
-    touch->bits = bits;
+    load(view, touch, event);
     return touch;
 }
 

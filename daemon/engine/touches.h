@@ -28,8 +28,8 @@ struct jd_touch {
     uint8_t class, phase;
     struct jd_str key;            /* engagement key */
     const uint64_t *bits;         /* selectors that it matches and rules that it takes part in */
-    const struct jd_event *event; /* engagement_id set to the key */
-    const struct jd_zone *zone;   /* in which its local date is reckoned */
+    const struct jd_event *event; /* engagement_id set to the key; after jd_touch_load */
+    const struct jd_zone *zone;   /* in which its local date is reckoned; after jd_touch_load */
     struct jd_touch *next;        /* of those opened in this view */
 };
 
@@ -40,16 +40,18 @@ struct jd_touches {
     struct jd_arena *arena;       /* borrowed */
     jd_time now;
     const struct jd_zone *zone; /* of the physician's profile or its market; NULL: the touch's market */
+    bool zone_known;            /* it is looked up with the first touch that is loaded */
     struct jd_touch *opened;
 };
 
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena);
-/* The touch of an entry; arena. */
-const struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry *entry);
-/* A touch that is not there: `event`, with this engagement key. */
-const struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event,
-                                          struct jd_str key);
+/* The touch of an entry, its body still closed; arena. */
+struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry *entry);
+/* Reads its body, once. */
+void jd_touch_load(struct jd_touches *view, struct jd_touch *touch);
+/* A touch that is not there: `event`, with this engagement key. Loaded. */
+struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key);
 /* As instances name it: the engagement key of a touch, ["source","id"] of anything else. */
 struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena);
 /* First of the standing touches with time >= `from`. */

@@ -58,7 +58,7 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
     event.channel = candidate->channel;
     if (candidate->content_id.ptr != NULL)
         event.content_id = candidate->content_id;
-    const struct jd_touch *supposed = jd_touches_suppose(view, &event, q->touch->engagement_id);
+    struct jd_touch *supposed = jd_touches_suppose(view, &event, q->touch->engagement_id);
     for (uint32_t i = 0; i < step->program->rule_count; i++) {
         const struct jd_rule *rule = &step->program->rules[i];
         if (rule->mode != JD_MODE_BLOCK)

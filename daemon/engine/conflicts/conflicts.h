@@ -44,7 +44,7 @@ struct jd_conflict_kind {
     const char *name;
     uint32_t required, optional; /* enum jd_parameter */
     /* Appends every instance of `rule` that has `x` as a member and holds at the view's now. */
-    void (*find)(struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
+    void (*find)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                  struct jd_instances *out);
 };
 

@@ -10,7 +10,7 @@ enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint
 struct jd_instance *jd_instances_add(struct jd_instances *list);
 
 /* proximity.c: two touches a, b of different engagements, |t(a) - t(b)| <= within; one for each pair. */
-void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
+void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                        struct jd_instances *out);
 
 #endif

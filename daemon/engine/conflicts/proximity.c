@@ -72,13 +72,15 @@ static enum jd_severity severity_of(const struct jd_rule *rule, const struct jd_
     return JD_SEVERITY_MEDIUM;
 }
 
-static void look(struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
+static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                  const struct jd_entry *entry, struct jd_instances *out)
 {
     unsigned ways = ways_of(view, rule, x->bits, entry->bits);
     if (ways == 0 || jd_str_eq(jd_entry_engagement(entry), x->key))
         return;
-    const struct jd_touch *y = jd_touches_open(view, entry);
+    struct jd_touch *y = jd_touches_open(view, entry);
+    jd_touch_load(view, x);
+    jd_touch_load(view, y);
     struct jd_distance distance = jd_span_distance(&rule->within, x->time, x->zone, y->time, y->zone);
     if (!distance.inside || !compared(rule, x->event, y->event) || (rule->unless_joint && joint(view, x, y)))
         return;
@@ -99,7 +101,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, const stru
     found->unit = distance.unit;
 }
 
-void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
+void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                        struct jd_instances *out)
 {
     if (view->state == NULL)
