@@ -91,7 +91,7 @@ def environment(label, n):
     return env
 
 
-ONCE = ("takeover.", "revoke.", "stop.", "rewrite.", "compare.", "txn.abort", "doubt.")
+ONCE = ("tick.", "takeover.", "revoke.", "stop.", "rewrite.", "compare.", "txn.abort", "doubt.")
 
 
 def labels(rig, seed, kills, clock, names):
