@@ -5,6 +5,7 @@
  * the wall clock of their writing, whatever the events' own times are. */
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -198,6 +199,49 @@ static void refuse(struct produce *p, const struct jd_lines *lines, const char *
     }
 }
 
+/* One record a partition of the events topic: `clock: record` moves to `to` when it is read. */
+static bool send_clock(struct produce *p, jd_time to)
+{
+    const struct jd_input input = {.kind = JD_INPUT_CLOCK, .effective = to, .stamp = to};
+    struct jd_outgoing out;
+    jd_wire_input(&input, JD_ENCODING_JSON, 0, &p->arena, &out);
+    bool ok = true;
+    for (int32_t i = 0; ok && i < p->topics[p->index_of[0]].partitions; i++) {
+        const struct jd_record_out record = {.topic = (uint32_t)p->index_of[0],
+                                             .partition = i,
+                                             .key = out.key,
+                                             .value = out.value,
+                                             .headers = out.headers,
+                                             .header_count = out.header_count,
+                                             .timestamp = JD_TIME_NONE};
+        ok = send(p, &record);
+    }
+    return ok;
+}
+
+/* An event of a type that the daemon ignores: it goes where its physician's events go, as it is. */
+static bool send_ignored(struct produce *p, const struct jd_lines *lines, struct jd_str text,
+                         const struct jd_header *structured)
+{
+    json_t *event = json_loadb(text.ptr, text.size, 0, NULL);
+    const json_t *key = json_object_get(json_object_get(event, "data"), "hcp_id");
+    bool ok = true;
+    if (!json_is_string(key)) {
+        refuse(p, lines, jd_refusal_text(JD_REFUSED_NULL_KEY), "an event of an ignored type without hcp_id");
+    } else {
+        struct jd_record_out record = {.topic = (uint32_t)p->index_of[0],
+                                       .key = {json_string_value(key), (uint32_t)json_string_length(key)},
+                                       .value = text,
+                                       .headers = structured,
+                                       .header_count = 1,
+                                       .timestamp = JD_TIME_NONE};
+        record.partition = partition_of(p, record.key, p->topics[p->index_of[0]].partitions);
+        ok = send(p, &record);
+    }
+    json_decref(event);
+    return ok;
+}
+
 static bool send_line(struct produce *p, const struct jd_lines *lines, struct jd_str text)
 {
     static const struct jd_header structured = {.name = {"content-type", 12},
@@ -209,8 +253,10 @@ static bool send_line(struct produce *p, const struct jd_lines *lines, struct jd
         return true;
     }
     if (result == JD_WIRE_FILTERED) {
-        refuse(p, lines, "filtered", "its type is one that the daemon ignores");
-        return true;
+        return send_ignored(p, lines, text, &structured);
+    }
+    if (decoded.input.kind == JD_INPUT_CLOCK) {
+        return send_clock(p, decoded.input.stamp);
     }
     const int role = role_of(&decoded.input);
     if (p->index_of[role] < 0) {
@@ -262,26 +308,6 @@ static bool send_file(struct produce *p, const char *path)
         }
     }
     jd_lines_close(lines);
-    return ok;
-}
-
-/* One record a partition of the events topic: `clock: record` moves to `to` when it is read. */
-static bool send_clock(struct produce *p, jd_time to)
-{
-    const struct jd_input input = {.kind = JD_INPUT_CLOCK, .effective = to, .stamp = to};
-    struct jd_outgoing out;
-    jd_wire_input(&input, JD_ENCODING_JSON, 0, &p->arena, &out);
-    bool ok = true;
-    for (int32_t i = 0; ok && i < p->topics[p->index_of[0]].partitions; i++) {
-        const struct jd_record_out record = {.topic = (uint32_t)p->index_of[0],
-                                             .partition = i,
-                                             .key = out.key,
-                                             .value = out.value,
-                                             .headers = out.headers,
-                                             .header_count = out.header_count,
-                                             .timestamp = JD_TIME_NONE};
-        ok = send(p, &record);
-    }
     return ok;
 }
 

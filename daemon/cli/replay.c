@@ -213,6 +213,10 @@ static bool feed_text(struct replay *replay, const struct jd_lines *lines, struc
     enum jd_verdict verdict = result == JD_WIRE_FILTERED ? JD_FILTERED : JD_DEAD_LETTERED;
     const char *reason = record.reject.reason;
     const char *message = record.reject.message;
+    if (result == JD_WIRE_INPUT && record.input.kind == JD_INPUT_CLOCK) {
+        replay->verdicts[JD_APPLIED]++;
+        return jd_virtual_advance(replay->virtual, record.record_time);
+    }
     if (result == JD_WIRE_INPUT) {
         message = "";
         if (!jd_virtual_input(replay->virtual, partition, &record.input, record.record_time, &verdict,
