@@ -2,7 +2,7 @@
 #
 #   make              build/release/journeyd
 #   make demo         71,036 real records through Kafka and the daemon, then a planned-visit scene
-#   make check        everything that can be proved in 20 minutes: lint, unit, law, broker, crash
+#   make check        everything that can be proved in 20 minutes: lint, unit, law, broker
 #   make unit         unit tests only (Criterion); needs no service
 #   make crash        kill -9 at labelled points and at random: KILLS=300 SEED=1
 #   make asan | tsan  unit and broker tests under AddressSanitizer + UBSan | the daemon under ThreadSanitizer
