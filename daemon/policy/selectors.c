@@ -168,13 +168,13 @@ static bool read_operator(struct subject *s, const struct jd_member *member)
 /* ---- a selector --------------------------------------------------------------------------------- */
 
 struct building {
-    struct jd_condition *conditions;
-    uint32_t count, capacity;
+    struct jd_condition *conditions; /* CONDITIONS_MAX */
+    uint32_t count;
 };
 
 static void add_condition(struct subject *s, struct building *b, struct jd_place place)
 {
-    if (b->count == b->capacity)
+    if (b->count == CONDITIONS_MAX)
         jd_error_at(s->c, place, "a selector has more than 64 conditions");
     else
         b->conditions[b->count++] = s->condition;
@@ -289,28 +289,15 @@ static bool can_match(const struct jd_selector *s)
     return true;
 }
 
-/* How many conditions a selector can become, at most CONDITIONS_MAX: one a field or a comparison. */
-static uint32_t conditions_in(const struct jd_node *selector)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; selector->kind == JD_NODE_MAP && i < selector->count && count < CONDITIONS_MAX;
-         i++) {
-        const struct jd_node *value = &selector->members[i].value;
-        count += value->kind == JD_NODE_MAP ? value->count : 1;
-    }
-    return count < CONDITIONS_MAX ? count : CONDITIONS_MAX;
-}
-
 void jd_read_selector(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     struct jd_selector selector = {.classes = 1u << JD_CLASS_TOUCH};
-    struct building b = {.capacity = conditions_in(node)};
+    struct building b = {.conditions = jd_arena_array(c->arena, CONDITIONS_MAX, sizeof *b.conditions)};
     uint32_t errors = c->problems->errors;
     if (node->kind != JD_NODE_MAP) {
         jd_expected(c, node, key->name, "a selector: a map of fields, such as { role: msl }");
         return;
     }
-    b.conditions = jd_arena_array(c->arena, b.capacity, sizeof *b.conditions);
     for (uint32_t i = 0; i < node->count; i++) {
         uint32_t before = b.count;
         read_field(c, &node->members[i], &b);

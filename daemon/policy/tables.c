@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/contract.h"
 #include "base/str.h"
 #include "policy/compile.h"
@@ -44,25 +45,13 @@ static bool at_line_end(const struct csv *csv)
            (*csv->p == '\r' && csv->p + 1 < csv->end && csv->p[1] == '\n');
 }
 
-/* "" inside quotes is a quote. Copies only a cell that has one. */
-static struct jd_str without_doubles(struct csv *csv, struct jd_str quoted)
-{
-    if (quoted.size == 0 || memchr(quoted.ptr, '"', quoted.size) == NULL)
-        return quoted;
-    char *text = jd_arena_alloc(csv->c->arena, quoted.size);
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < quoted.size; i++) {
-        text[used++] = quoted.ptr[i];
-        i += quoted.ptr[i] == '"'; /* its double */
-    }
-    return (struct jd_str){text, used};
-}
-
+/* A quoted cell; inside it, "" is a quote. */
 static struct jd_str take_quoted(struct csv *csv)
 {
     struct jd_place start = here(csv);
+    struct jd_buf text;
+    jd_buf_init(&text, csv->c->arena);
     step(csv);
-    const char *first = csv->p, *last = csv->p;
     for (;;) { /* to the closing quote or the end */
         if (csv->p == csv->end) {
             jd_error_at(csv->c, start, "a quote is opened here and never closed");
@@ -70,18 +59,18 @@ static struct jd_str take_quoted(struct csv *csv)
             return (struct jd_str){0};
         }
         if (*csv->p == '"') {
-            last = csv->p;
             step(csv);
             if (csv->p == csv->end || *csv->p != '"')
                 break;
         }
+        jd_buf_byte(&text, (unsigned char)*csv->p);
         step(csv);
     }
     if (!at_line_end(csv) && *csv->p != ',') {
         jd_error_at(csv->c, here(csv), "after a closing quote there must be a comma or the end of the line");
         csv->failed = true;
     }
-    return without_doubles(csv, (struct jd_str){first, (uint32_t)(last - first)});
+    return text.size == 0 ? JD_STR("") : jd_buf_done(&text);
 }
 
 static struct jd_str take_plain(struct csv *csv)

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "engine/program.h"
 
-enum { JD_ZONE_TRANSITIONS_MAX = 5000, JD_ZONE_NAME_MAX = 64 };
+enum { JD_ZONE_TRANSITIONS_MAX = 4096, JD_ZONE_NAME_MAX = 64 };
 
 /* A name that may become part of a path: letters, digits, + - _ and single '/' between them. */
 bool jd_zone_is_name(struct jd_str name);

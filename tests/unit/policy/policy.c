@@ -194,54 +194,6 @@ Test(policy, selectors_become_conditions)
     jd_policy_free(policy);
 }
 
-Test(policy, a_type_says_which_classes_are_meant)
-{
-    static const struct {
-        const char *selector;
-        uint32_t classes;
-    } rows[] = {
-        {"{ type: mi.requested }", 1u << JD_CLASS_REQUEST},
-        {"{ type: [mi.requested, email.opened] }", 1u << JD_CLASS_REQUEST | 1u << JD_CLASS_RESPONSE},
-        {"{ type: { ne: mi.requested } }", 1u << JD_CLASS_TOUCH | 1u << JD_CLASS_REQUEST |
-                                               1u << JD_CLASS_RESPONSE | 1u << JD_CLASS_FACT |
-                                               1u << JD_CLASS_FEEDBACK},
-        {"{ role: msl }", 1u << JD_CLASS_TOUCH},
-    };
-    for (size_t i = 0; i < JD_COUNT(rows); i++) {
-        char text[512];
-        scratch_text("policy.yaml", "name: x\n");
-        (void)snprintf(text, sizeof text,
-                       "- { id: r, version: 1, kind: proximity, a: %s, b: {}, within: 1h, severity: low }\n",
-                       rows[i].selector);
-        scratch_text("conflicts.yaml", text);
-        struct jd_policy *policy = load(scratch());
-        cr_expect_eq(jd_policy_program(policy)->rules[0].a.classes, rows[i].classes, "row %zu", i);
-        jd_policy_free(policy);
-    }
-}
-
-Test(policy, durations_in_months_count_whole)
-{
-    static const struct {
-        const char *text;
-        int64_t ms;
-    } rows[] = {{"0", 0},
-                {"90m", 90 * JD_MINUTE},
-                {"2w", 14 * JD_DAY},
-                {"3mo", 93 * JD_DAY},
-                {"14mo", (366 + 62) * JD_DAY},
-                {"20y", 20 * 366 * JD_DAY}};
-    for (size_t i = 0; i < JD_COUNT(rows); i++) {
-        char text[128];
-        (void)snprintf(text, sizeof text, "name: x\nallowed_lateness: %s\n", rows[i].text);
-        scratch_text("policy.yaml", text);
-        scratch_text("conflicts.yaml", "[]\n");
-        struct jd_policy *policy = load(scratch());
-        cr_expect_eq(jd_policy_program(policy)->allowed_lateness_ms, rows[i].ms, "row %zu", i);
-        jd_policy_free(policy);
-    }
-}
-
 Test(policy, channels_and_content)
 {
     struct jd_policy *policy = load(write_policy());
@@ -343,26 +295,6 @@ Test(policy, damaged_bundles_are_refused_and_never_crash, .timeout = 60)
     }
     cr_expect_eq(taken, 0, "%u truncated bundles were taken", taken);
     jd_policy_free(policy);
-}
-
-Test(policy, members_of_a_bundle_stand_in_order_and_once)
-{
-    static const char *const rows[] = {
-        "journeyd-policy 1\npolicy.yaml 8\nname: x\n\nconflicts.yaml 3\n[]\n\n",
-        "journeyd-policy 1\nconflicts.yaml 3\n[]\n\nconflicts.yaml 3\n[]\n\npolicy.yaml 8\nname: x\n\n",
-        "journeyd-policy 1\nconflicts.yaml 3\n[]\n\npolicy.yaml 08\nname: x\n",
-        "journeyd-policy 2\nconflicts.yaml 3\n[]\n\npolicy.yaml 8\nname: x\n\n",
-        "journeyd-policy 1\n../conflicts.yaml 3\n[]\n\npolicy.yaml -8\nname: x\n\n",
-        "",
-    };
-    for (size_t i = 0; i < JD_COUNT(rows); i++) {
-        struct jd_diagnostics problems;
-        jd_diagnostics_init(&problems);
-        cr_expect_null(jd_policy_from_bundle(jd_str_of(rows[i]), (struct jd_str){0}, &problems), "row %zu",
-                       i);
-        cr_expect_gt(problems.errors, 0);
-        jd_diagnostics_done(&problems);
-    }
 }
 
 Test(policy, zones_of_a_bundle_come_from_the_bundle_only)

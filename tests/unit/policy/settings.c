@@ -289,19 +289,6 @@ Test(settings, kafka_and_redis_are_needed_and_checked)
     }
 }
 
-Test(settings, names_are_as_long_as_kafka_takes_them)
-{
-    for (int size = 249; size <= 250; size++) {
-        char text[1024];
-        struct jd_diagnostics problems;
-        (void)snprintf(text, sizeof text, SMALL "topics: { decisions: %0*d }\n", size, 0);
-        struct jd_settings_file *file = load(text, NULL, &problems);
-        cr_expect_eq(file != NULL, size == 249);
-        jd_settings_free(file);
-        jd_diagnostics_done(&problems);
-    }
-}
-
 Test(settings, all_mistakes_come_in_one_run)
 {
     struct jd_diagnostics problems;

@@ -151,19 +151,6 @@ Test(yaml, limits_hold_before_memory_is_taken, .timeout = 60)
     }
 }
 
-Test(yaml, thirty_two_levels_are_read_and_no_more)
-{
-    for (uint32_t depth = 32; depth <= 33; depth++) {
-        char text[80];
-        struct parsed p;
-        memset(text, '[', depth);
-        memset(text + depth, ']', depth);
-        parse(&p, (struct jd_str){text, 2 * depth});
-        cr_expect_eq(p.root != NULL, depth == 32);
-        done(&p);
-    }
-}
-
 /* Where visible signs stand for what one would not see (yaml-test-suite's ReadMe). */
 static struct jd_str unfold(struct jd_str s, struct jd_arena *arena)
 {
