@@ -13,6 +13,8 @@ int main(int argc, char **argv)
     const char *only = argc > 1 ? argv[1] : "";
     if (*only == '\0' || strcmp(only, "log") == 0)
         test_log();
+    if (*only == '\0' || strcmp(only, "system") == 0)
+        test_system();
     if (*only == '\0' || strcmp(only, "http") == 0)
         test_http();
     if (*only == '\0' || strcmp(only, "threads") == 0)

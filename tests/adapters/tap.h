@@ -30,6 +30,7 @@ void test_redis(const char *url, const char *socket_path);
 void test_registry(const char *url);
 void test_http(void);
 void test_log(void);
+void test_system(void);
 void test_threads(void);
 
 #endif
