@@ -46,6 +46,9 @@ bool jd_kafka_check_property(const char *name, const char *value, struct jd_erro
     for (size_t i = 0; i < JD_COUNT(reserved); i++)
         if (strcmp(name, reserved[i].name) == 0)
             return jd_error_set(err, JD_EXIT_CONFIG, "kafka.%s cannot be set: %s", name, reserved[i].why);
+    if (strcmp(name, "debug") == 0 && (strstr(value, "security") != NULL || strstr(value, "all") != NULL))
+        return jd_error_set(err, JD_EXIT_CONFIG,
+                            "kafka.debug cannot have security or all: it logs credentials");
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char reason[256];
     rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, reason, sizeof reason);
@@ -55,11 +58,12 @@ bool jd_kafka_check_property(const char *name, const char *value, struct jd_erro
     return jd_error_set(err, JD_EXIT_CONFIG, "kafka.%s: %s", name, reason);
 }
 
-/* librdkafka's words, as JD-0901: lines below notice, and remarks on properties meant for the other kind of
- * handle, say nothing to an operator. Called from the library's threads. */
+/* librdkafka's words, as JD-0901, down to its `log_level`; but remarks on properties meant for the other kind
+ * of handle say nothing to an operator. Called from the library's threads. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    if (level > 5 || strcmp(facility, "CONFWARN") == 0)
+    (void)level;
+    if (strcmp(facility, "CONFWARN") == 0)
         return;
     jd_log(JD_LOG_LIBRARY, jd_txt("client", rd_kafka_name(rk)), jd_txt("facility", facility),
            jd_txt("text", text));
@@ -77,6 +81,7 @@ rd_kafka_conf_t *jd_kafka_conf(const struct jd_kafka_config *config, const struc
                                const struct jd_kafka_property *fixed, struct jd_error *err)
 {
     static const struct jd_kafka_property common[] = {
+        {"log_level", "5"},                   /* notices and worse */
         {"socket.nagle.disable", "true"},     /* 2.0.2 leaves Nagle's algorithm on */
         {"socket.keepalive.enable", "true"},  /* dead peers show */
         {"reconnect.backoff.ms", "50"},       /* a restarted broker is found again … */

@@ -186,6 +186,9 @@ static void configuration(void)
     CHECK(!jd_kafka_check_property("isolation.level", "read_uncommitted", &t.err),
           "what the protocol depends on is refused: %s", t.err.text);
 
+    CHECK(jd_kafka_check_property("debug", "cgrp,eos", &t.err) &&
+              !jd_kafka_check_property("debug", "cgrp,security", &t.err),
+          "debug, but not of secrets: %s", t.err.text);
     const struct jd_kafka_property away[] = {{"bootstrap.servers", "127.0.0.1:1"}};
     const struct jd_kafka_config config = {away, 1, "nobody"};
     struct jd_admin *admin = jd_admin_open(&config, &t.err);
