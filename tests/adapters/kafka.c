@@ -576,6 +576,94 @@ begin_again:
     jd_member_close(first);
 }
 
+/* The other process: owns partitions, says so, is stopped, and when it may go on commits as if nothing had
+ * been. */
+int zombie_main(const char *bootstrap, const char *prefix)
+{
+    char line[8];
+    (void)snprintf(t.prefix, sizeof t.prefix, "%s", prefix);
+    t.properties[0] = (struct jd_kafka_property){"bootstrap.servers", bootstrap};
+    t.config = (struct jd_kafka_config){t.properties, 1, "journeyd-zombie"};
+    struct seat seat = {.assigned = 0};
+    const struct jd_member_events events = {&seat, on_assigned, on_revoked};
+    const struct jd_member_config config = {.group = name_of("zombies"),
+                                            .instance_id = "zombie",
+                                            .session_timeout_ms = 3000,
+                                            .events = &events,
+                                            .bell = JD_WAKE_NONE};
+    const char *const topic = name_of("z");
+    const struct jd_topic_limit limit = {topic, 2, LIMIT};
+    const struct jd_producer_config producer_config = {
+        .transactional_id = name_of("zp"), .topics = &limit, .topic_count = 1};
+    struct jd_member *member = jd_member_open(&t.config, &config, &t.err);
+    struct jd_producer *producer = jd_producer_open(&t.config, &producer_config, WAIT_MS, &t.err);
+    if (!jd_member_subscribe(member, &topic, 1, &t.err) ||
+        jd_producer_init(producer, WAIT_MS, &t.err) != JD_KAFKA_OK ||
+        poll_until(member, &seat.assigned, 1, WAIT_MS) != JD_KAFKA_OK ||
+        jd_producer_begin(producer, &t.err) != JD_KAFKA_OK ||
+        send_text(producer, 0, "k", "from the dead", NULL) != JD_KAFKA_OK)
+        return 1;
+    printf("ready\n");
+    (void)fflush(stdout);
+    if (fgets(line, sizeof line, stdin) == NULL) /* stopped here, and continued when the others went on */
+        return 1;
+    const struct jd_position offset = {topic, 0, 1};
+    enum jd_kafka_status status = jd_producer_send_offsets(producer, member, &offset, 1, WAIT_MS, &t.err);
+    if (status == JD_KAFKA_OK)
+        status = jd_producer_commit(producer, WAIT_MS, &t.err);
+    (void)poll_until(member, &seat.revoked, 1, WAIT_MS);
+    printf("%s %u\n", jd_kafka_status_name(status), (unsigned)seat.lost);
+    (void)fflush(stdout);
+    _exit(0);
+}
+
+static void zombies(const char *bootstrap)
+{
+    const char *const topic = make_topic("z", 2, "100000");
+    int to[2], from[2];
+    char text[64] = "";
+    if (pipe(to) != 0 || pipe(from) != 0)
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)dup2(to[0], STDIN_FILENO);
+        (void)dup2(from[1], STDOUT_FILENO);
+        (void)execl("/proc/self/exe", "adapters-run", "zombie", bootstrap, t.prefix, (char *)NULL);
+        _exit(127);
+    }
+    ssize_t got = read(from[0], text, sizeof text - 1);
+    CHECK(got > 0 && strncmp(text, "ready", 5) == 0,
+          "another process owns both partitions and has a transaction open");
+    (void)kill(child, SIGSTOP);
+    char group_name[64], seen[64];
+    (void)snprintf(group_name, sizeof group_name, "%s", name_of("zombies"));
+    struct seat heir_seat = {.assigned = 0};
+    const struct jd_member_events events = {&heir_seat, on_assigned, on_revoked};
+    struct jd_member *heir = take_seat(group_name, "heir", &events, &topic, 1);
+    (void)poll_until(heir, &heir_seat.held, 2, WAIT_MS);
+    CHECK(heir_seat.held == 2, "it is stopped; after its session an heir has both");
+    struct jd_position at = {topic, 0, -7};
+    CHECK(jd_member_committed(heir, &at, 1, WAIT_MS, &t.err) == JD_KAFKA_OK && at.offset == JD_OFFSET_NONE,
+          "nothing of it is committed, nor can be");
+    (void)kill(child, SIGCONT);
+    got = write(to[1], "go\n", 3) == 3 ? read(from[0], text, sizeof text - 1) : -1;
+    text[got > 0 ? got : 0] = '\0';
+    CHECK(strncmp(text, "abort 1", 7) == 0 || strncmp(text, "fenced 1", 8) == 0,
+          "it goes on and cannot commit; its partitions are lost: %s", strtok(text, "\n"));
+    int how = 0;
+    (void)waitpid(child, &how, 0);
+    CHECK(jd_kafka_end_transaction_of(&t.config, name_of("zp"), WAIT_MS, &t.err) == JD_KAFKA_OK &&
+              look(JD_READ_COMMITTED, topic, 0, 2, seen, sizeof seen) && seen[0] == '\0',
+          "what it wrote is never seen: '%s'", seen);
+    CHECK(jd_member_committed(heir, &at, 1, WAIT_MS, &t.err) == JD_KAFKA_OK && at.offset == JD_OFFSET_NONE,
+          "nor counted");
+    jd_member_close(heir);
+    for (int i = 0; i < 2; i++) {
+        (void)close(to[i]);
+        (void)close(from[i]);
+    }
+}
+
 void test_kafka(const char *bootstrap)
 {
     (void)snprintf(t.prefix, sizeof t.prefix, "jdt%lld", (long long)jd_clock_wall());
@@ -590,5 +678,6 @@ void test_kafka(const char *bootstrap)
     starting_and_stopping();
     group();
     rebalancing();
+    zombies(bootstrap);
     jd_admin_close(t.admin);
 }

@@ -10,6 +10,8 @@ int tap_count, tap_failed;
 int main(int argc, char **argv)
 {
     const char *kafka = getenv("KAFKA"), *redis = getenv("REDIS");
+    if (argc == 4 && strcmp(argv[1], "zombie") == 0)
+        return zombie_main(argv[2], argv[3]);
     const char *only = argc > 1 ? argv[1] : "";
     if (*only == '\0' || strcmp(only, "log") == 0)
         test_log();

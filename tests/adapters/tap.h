@@ -30,6 +30,7 @@ void test_redis(const char *url, const char *socket_path);
 void test_registry(const char *url);
 void test_http(void);
 void test_log(void);
+int zombie_main(const char *bootstrap, const char *prefix); /* the second process of a test */
 void test_system(void);
 void test_threads(void);
 
