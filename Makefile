@@ -136,9 +136,11 @@ $(O)/tests/adapters-run: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c))
 # What a check needs beside the release build: the build with crash points, the bare loop of the bench.
 .PHONY: demo check crash asan tsan bench setup setup-check
 setup:
+	@echo "setup: Kafka, Redis and the daemon together take about 1.5 GB of memory"
 	$(Q)tests/setup/packages.sh run
 	$(Q)$(if $(KAFKA),,tests/setup/services.sh kafka)
 setup-check:
+	@echo "setup: compilers, Kafka, Redis, the registry and the daemons together take about 3 GB of memory"
 	$(Q)tests/setup/packages.sh check
 	$(Q)$(if $(KAFKA),,tests/setup/services.sh kafka) ; $(if $(REGISTRY),,tests/setup/services.sh registry)
 

@@ -78,6 +78,19 @@ def wait_flushed(daemon):
     jd.wait(lambda: daemon.metric("journeyd_redis_dirty_states") == 0, 30, lambda: "Redis does not catch up")
 
 
+def watch(daemon, count):
+    """Shows how far the daemon is, until it has decided `count` events or stands still."""
+    decided, last, moved = 0, -1, time.monotonic()
+    while decided < count and time.monotonic() - moved < 60:
+        decided = int(daemon.metric("journeyd_records_applied_total"))
+        if decided != last:
+            last, moved = decided, time.monotonic()
+            print(f"\r  decided {decided:,} of {count:,} events", end="" if sys.stdout.isatty() else "\n", flush=True)
+        time.sleep(0.5)
+    if sys.stdout.isatty():
+        print("\r\033[K", end="", flush=True)
+
+
 def state_of(cluster, config, hcp, most=100):
     """The first lines, each cut to a terminal's width."""
     lines = show([jd.BINARY, "inspect", "--config", config, "--hcp", hcp]).splitlines()
@@ -108,6 +121,9 @@ def history():
 
     begin = time.monotonic()
     produce(config, events)
+    with open(events, encoding="utf-8") as lines:
+        sent = sum(1 for _ in lines)
+    watch(daemon, sent)
     daemon.wait_consumed(120)
     seconds = time.monotonic() - begin
     wait_flushed(daemon)
@@ -116,8 +132,6 @@ def history():
     triggers = lines_of(cluster.topics["channel.triggers.commercial"])
     applied = int(daemon.metric("journeyd_records_applied_total"))
     refused = int(daemon.metric("journeyd_records_dead_lettered_total"))
-    with open(events, encoding="utf-8") as lines:
-        sent = sum(1 for _ in lines)
     by_rule = collections.defaultdict(list)
     for alert in alerts.values():
         if alert["status"] == "open":
