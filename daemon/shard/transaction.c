@@ -3,15 +3,18 @@
  * Order: journal records, effects, dead letters, all acknowledged; then the offsets with the group's
  * metadata of that moment (the fence); then the commit. A process may die at any of these points:
  *
- *   it died at            what others see                      what the heir does
- *   txn.begun             nothing                              reads the same records again
- *   txn.journal-sent      an open transaction                  init_transactions ends it (aborted), then as
- * above txn.sent              the same                             the same txn.flushed           the same;
- * waits for its end          the same: the journal's high watermark shows it txn.offsets-sent      the same;
- * committed offsets unstable the same: rd_kafka_committed waits for it txn.committed         the whole batch
- * redoes it from the journal txn.kept              the same                             the same: Redis is
- * behind by this batch txn.aborting          an open transaction                  init_transactions ends it
- *   txn.aborted           nothing                              reads the same records again
+ *   it died at           what others see                   what the heir does
+ *   txn.begun            nothing                           reads the same records again
+ *   txn.journal-sent     an open transaction               init_transactions ends it (aborted), then as above
+ *   txn.sent             the same                          the same
+ *   txn.flushed          the same                          waits for its end: the journal's high watermark
+ *                                                          shows it
+ *   txn.offsets-sent     the same; committed offsets       the same: rd_kafka_committed waits for it
+ *                        are unstable
+ *   txn.committed        the whole batch                   redoes it from the journal
+ *   txn.kept             the same                          the same: Redis is behind by this batch
+ *   txn.aborting         an open transaction               init_transactions ends it
+ *   txn.aborted          nothing                           reads the same records again
  *
  * Between "offsets-sent" and "committed" the outcome of the process that lives can be unknown, too: then
  * it is its own heir (JD_COMMIT_DOUBT). */
