@@ -90,8 +90,10 @@ struct jd_member_events {
 };
 
 struct jd_member_config {
-    const char *group, *instance_id;       /* group.id; group.instance.id: static membership */
-    int session_timeout_ms;                /* 0 = 10000 */
+    const char *group; /* group.id */
+    const char
+        *instance_id;       /* group.instance.id: the seat outlives the process; NULL: it leaves at its end */
+    int session_timeout_ms; /* 0 = 10000 */
     const struct jd_member_events *events; /* borrowed until close */
     int bell;                              /* rung when there is something to poll; or JD_WAKE_NONE */
 };

@@ -24,8 +24,8 @@
 
 enum {
     POLL_MS = 200,
-    SEATS_MS = 45000, /* to wait for the seats of stopped instances: session.timeout.ms and a rebalance */
-    CALL_MS = 10000,  /* for one answer of a broker */
+    SESSION_MS = 10000, /* session.timeout.ms where it is not given */
+    CALL_MS = 10000,    /* for one answer of a broker */
     TEXT_SIZE = 512,
 };
 
@@ -84,12 +84,25 @@ static void on_revoked(void *context, const struct jd_position *partitions, uint
     ((struct resetting *)context)->held = 0;
 }
 
+/* How long to wait for the seats of stopped instances: a few session time-outs, and a rebalance. */
+static int64_t seats_ms(const struct jd_settings *settings)
+{
+    int64_t session = SESSION_MS;
+    for (uint32_t i = 0; i < settings->kafka_count; i++) {
+        if (strcmp(settings->kafka[i].name.ptr, "session.timeout.ms") == 0) {
+            session = strtoll(settings->kafka[i].value.ptr, NULL, 10);
+        }
+    }
+    return 4 * session + 5000;
+}
+
 static bool take_seat(struct resetting *r)
 {
     const struct jd_settings *settings = r->outfit.session.settings;
     r->events = (struct jd_member_events){.context = r, .assigned = on_assigned, .revoked = on_revoked};
     const struct jd_member_config config = {.group = settings->group.ptr,
-                                            .instance_id = r->instance,
+                                            .instance_id =
+                                                NULL, /* it leaves when it ends: nobody waits for its seat */
                                             .session_timeout_ms = 0,
                                             .events = &r->events,
                                             .bell = JD_WAKE_NONE};
@@ -105,13 +118,14 @@ static bool take_seat(struct resetting *r)
         return false;
     }
     const int64_t began = jd_clock_mono();
+    const int64_t patience = seats_ms(settings);
     bool is_said = false;
     while (r->held < r->outfit.shared.partitions) {
         if (jd_member_poll(r->member, POLL_MS, r->err) != JD_KAFKA_OK) {
             return false;
         }
         const int64_t waited = jd_clock_mono() - began;
-        if (waited > SEATS_MS) {
+        if (waited > patience) {
             return jd_error_set(
                 r->err, JD_EXIT_CONFIG,
                 "group %s has other members (%d of %d partitions are ours): stop every daemon of it first",
@@ -276,7 +290,7 @@ static struct jd_journal follow(const struct resetting *r, const struct standing
     struct jd_journal next = s->last;
     next.seq = s->last.seq + 1;
     next.part = next.of = 1;
-    next.engine = JD_STR(JD_VERSION "-reset");
+    next.engine = JD_STR(JD_VERSION JD_ENGINE_RESET);
     next.transactional_id = jd_str_of(r->transaction);
     next.applied = next.duplicates = next.filtered = next.dead_lettered = next.timers = 0;
     next.now_before = s->last.now_after;
@@ -545,10 +559,9 @@ const struct jd_command jd_reset_command = {
     .name = "reset",
     .usage = "--config F --shard P|all --now T | --skip-lost | --adopt-image",
     .summary = "Decide what a person must: a poisoned clock, lost inputs, a lost journal",
-    .details =
-        "Stop every daemon of the group first: reset waits up to 45 s for their seats to end, and refuses\n"
-        "while one lives. What it does is a record of the journal, which verify names. Afterwards a daemon\n"
-        "waits up to session.timeout.ms for reset's own seat to end.\n",
+    .details = "Stop every daemon of the group first: reset waits a few session.timeout.ms for their seats, "
+               "and refuses\n"
+               "while one lives. What it does is a record of the journal, which verify names.\n",
     .options = options,
     .arguments_size = sizeof(struct arguments),
     .run = run,

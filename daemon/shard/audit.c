@@ -1,7 +1,6 @@
 #include "shard/audit.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +11,15 @@
 #include "shard/intake.h"
 #include "shard/journal.h"
 #include "shard/layout.h"
+#include "shard/published.h"
 #include "shard/shard.h"
 #include "wire/object.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 enum {
     READ_AT_ONCE = 512,
     EDGES_TIMEOUT_MS = 10000,
     STALL_MS = 30000, /* nothing comes that must come */
     NAP_MS = 20,
-    HEADERS_MAX = 64,
-};
-
-/* Records that batches made: id (of origin or place) -> digest of what was written. */
-struct made {
-    uint64_t id, digest;
-    bool found;
-};
-struct made_set {
-    struct made *slots; /* owned; id 0: free; a power of two */
-    size_t count, capacity;
 };
 
 /* An input being read along. */
@@ -61,121 +47,19 @@ struct jd_audit {
     int bell;
     struct jd_arena arena;   /* of the batch */
     struct jd_arena scratch; /* within one call */
-    struct made_set effects, dead;
-    struct jd_str *lineages; /* owned; by partition: of the shard audited; texts in `kept` */
-    struct jd_arena kept;
+    struct jd_findings findings;
+    struct jd_published *published;
     /* of the shard */
     int32_t partition;
     struct jd_fold *fold;
     struct source sources[JD_IN_COUNT];
     bool complete; /* every batch from seq 1 has been redone */
     int64_t seq, from;
+    struct {
+        const char *why; /* static; NULL: none */
+        int64_t first, last;
+    } redone; /* the range of batches that was only redone, and is not told yet */
 };
-
-static void say(struct jd_audit *audit, bool difference, const char *format, ...) JD_PRINTF(3, 4);
-static void say(struct jd_audit *audit, bool difference, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    audit->report.differences += difference;
-    audit->config.say(audit->config.context, difference, text);
-}
-
-/* ---- records that batches made --------------------------------------------------------------------- */
-
-static struct made *slot_of(const struct made_set *set, uint64_t id)
-{
-    size_t at = id & (set->capacity - 1);
-    while (set->slots[at].id != 0 && set->slots[at].id != id)
-        at = (at + 1) & (set->capacity - 1);
-    return &set->slots[at];
-}
-
-static void add_made(struct made_set *set, uint64_t id, uint64_t digest)
-{
-    if (set->count * 2 >= set->capacity) {
-        struct made_set larger = {.capacity = set->capacity == 0 ? 1024 : set->capacity * 2,
-                                  .count = set->count};
-        larger.slots = calloc(larger.capacity, sizeof *larger.slots);
-        if (larger.slots == NULL)
-            abort();
-        for (size_t i = 0; i < set->capacity; i++)
-            if (set->slots[i].id != 0)
-                *slot_of(&larger, set->slots[i].id) = set->slots[i];
-        free(set->slots);
-        *set = larger;
-    }
-    *slot_of(set, id) = (struct made){id, digest, false};
-    set->count++;
-}
-
-static uint64_t digest_str(struct jd_str text, uint64_t digest)
-{
-    digest = XXH64(&text.size, sizeof text.size, digest + (text.ptr != NULL));
-    return text.ptr == NULL ? digest : XXH64(text.ptr, text.size, digest);
-}
-
-static uint64_t digest_record(struct jd_str key, struct jd_str value, const struct jd_header *headers,
-                              uint32_t count)
-{
-    uint64_t digest = digest_str(value, digest_str(key, 1));
-    for (uint32_t i = 0; i < count; i++)
-        digest = digest_str(headers[i].value, digest_str(headers[i].name, digest));
-    return digest;
-}
-
-static uint64_t id_of(struct jd_str text, uint64_t seed)
-{
-    uint64_t id = XXH64(text.ptr, text.size, seed);
-    return id == 0 ? 1 : id;
-}
-
-static struct jd_str header_of(const struct jd_header *headers, uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (jd_str_eq(headers[i].name, jd_str_of(name)))
-            return headers[i].value;
-    return (struct jd_str){0};
-}
-
-static void expect_effects(struct jd_audit *audit, const struct jd_journal *journal,
-                           const struct jd_output *out)
-{
-    char lineage[JD_ID_SIZE];
-    (void)snprintf(lineage, sizeof lineage, JD_STR_FMT, JD_STR_ARG(journal->lineage));
-    for (uint32_t i = 0; i < out->effect_count; i++) {
-        struct jd_arena_mark mark = jd_arena_mark(&audit->scratch);
-        struct jd_outgoing record;
-        jd_shared_effect(audit->shared, &out->effects[i], lineage, audit->partition, journal->seq, i,
-                         &audit->scratch, &record);
-        struct jd_str origin = header_of(record.headers, record.header_count, "jd_origin");
-        add_made(&audit->effects, id_of(origin, (uint64_t)jd_out_of(out->effects[i].topic)),
-                 digest_record(record.key, record.value, record.headers, record.header_count));
-        jd_arena_rewind(&audit->scratch, mark);
-    }
-    audit->report.effects += out->effect_count;
-}
-
-static struct jd_str place_of(struct jd_str topic, struct jd_str partition, struct jd_str offset,
-                              struct jd_arena *arena)
-{
-    return jd_arena_printf(arena, JD_STR_FMT "/" JD_STR_FMT "/" JD_STR_FMT, JD_STR_ARG(topic),
-                           JD_STR_ARG(partition), JD_STR_ARG(offset));
-}
-
-static void expect_dead(struct jd_audit *audit, const struct jd_incoming *incoming, const char *reason)
-{
-    struct jd_arena_mark mark = jd_arena_mark(&audit->scratch);
-    struct jd_str place =
-        place_of(incoming->topic, jd_arena_printf(&audit->scratch, "%" PRId32, incoming->partition),
-                 jd_arena_printf(&audit->scratch, "%" PRId64, incoming->offset), &audit->scratch);
-    add_made(&audit->dead, id_of(place, 0), digest_str(jd_str_of(reason), 1));
-    jd_arena_rewind(&audit->scratch, mark);
-    audit->report.dead_letters++;
-}
 
 /* ---- inputs ---------------------------------------------------------------------------------------- */
 
@@ -295,7 +179,7 @@ static void decide_head(struct jd_audit *audit, struct source *source, jd_time e
     }
     counts[verdict]++;
     if (verdict == JD_DEAD_LETTERED)
-        expect_dead(audit, &head->incoming, reason);
+        jd_published_refused(audit->published, &head->incoming, reason);
     source->effective = head->effective;
     source->taken++;
     source->head_ready = false;
@@ -354,10 +238,10 @@ static void compare(struct jd_audit *audit, const struct jd_journal *journal, co
            same_change(&changes[at], &out->changes[at]))
         at++;
     if (at < journal->changes.count || at < out->change_count)
-        say(audit, true,
-            "shard %" PRId32 " seq %" PRId64 ": change %" PRIu32 " differs (journal has %" PRIu32
-            " changes, decided again %" PRIu32 ")",
-            shard, journal->seq, at, journal->changes.count, out->change_count);
+        jd_finding(&audit->findings, true,
+                   "shard %" PRId32 " seq %" PRId64 ": change %" PRIu32 " differs (journal has %" PRIu32
+                   " changes, decided again %" PRIu32 ")",
+                   shard, journal->seq, at, journal->changes.count, out->change_count);
     const struct {
         const char *name;
         int64_t journal, again;
@@ -374,13 +258,23 @@ static void compare(struct jd_audit *audit, const struct jd_journal *journal, co
     };
     for (size_t i = 0; i < JD_COUNT(numbers); i++)
         if (numbers[i].journal != numbers[i].again)
-            say(audit, true, "shard %" PRId32 " seq %" PRId64 ": %s is %" PRId64 ", decided again %" PRId64,
-                shard, journal->seq, numbers[i].name, numbers[i].journal, numbers[i].again);
+            jd_finding(&audit->findings, true,
+                       "shard %" PRId32 " seq %" PRId64 ": %s is %" PRId64 ", decided again %" PRId64, shard,
+                       journal->seq, numbers[i].name, numbers[i].journal, numbers[i].again);
 }
 
-/* Why the batch cannot be decided again; NULL: it can. */
+static bool is_reset(const struct jd_journal *journal)
+{
+    const struct jd_str end = JD_STR(JD_ENGINE_RESET);
+    return journal->engine.size >= end.size &&
+           memcmp(journal->engine.ptr + journal->engine.size - end.size, end.ptr, end.size) == 0;
+}
+
+/* Why the batch cannot be decided again; NULL: it can. Static. */
 static const char *obstacle(struct jd_audit *audit, const struct jd_journal *journal)
 {
+    if (is_reset(journal))
+        return "a person reset the shard";
     if (!audit->complete)
         return "the journal's first records are gone";
     if (!jd_str_eq(journal->engine, JD_STR(JD_VERSION)))
@@ -400,13 +294,12 @@ static const char *obstacle(struct jd_audit *audit, const struct jd_journal *jou
 }
 
 /* A batch in which the shell only says something: policy, inputs, how far profiles are caught up. */
-static bool is_announcement(const struct jd_audit *audit, const struct jd_journal *journal)
+static bool is_announcement(const struct jd_journal *journal)
 {
     const struct jd_change *changes = journal->changes.items;
     for (uint32_t i = 0; i < journal->changes.count; i++)
         if (changes[i].kind != JD_ENTRY_SHARD)
             return false;
-    (void)audit;
     return journal->changes.count > 0 && journal->applied + journal->duplicates + journal->filtered +
                                                  journal->dead_lettered + journal->timers ==
                                              0;
@@ -431,7 +324,7 @@ static bool decide_again(struct jd_audit *audit, const struct jd_journal *journa
     if (!gather(audit, journal, err) || !decide(audit, journal, &out, counts, err))
         return false;
     compare(audit, journal, &out, counts);
-    expect_effects(audit, journal, &out);
+    jd_published_effects(audit->published, journal->seq, &out);
     audit->report.decided_again++;
     for (int i = 0; i < JD_IN_COUNT; i++) {
         audit->report.records += audit->sources[i].in_batch;
@@ -443,25 +336,52 @@ static bool decide_again(struct jd_audit *audit, const struct jd_journal *journa
     return true;
 }
 
+static void tell_redone(struct jd_audit *audit)
+{
+    if (audit->redone.why != NULL && audit->redone.first == audit->redone.last)
+        jd_finding(&audit->findings, false, "shard %" PRId32 " seq %" PRId64 ": only redone: %s",
+                   audit->partition, audit->redone.first, audit->redone.why);
+    else if (audit->redone.why != NULL)
+        jd_finding(&audit->findings, false,
+                   "shard %" PRId32 " seq %" PRId64 " to %" PRId64 ": only redone: %s", audit->partition,
+                   audit->redone.first, audit->redone.last, audit->redone.why);
+    audit->redone.why = NULL;
+}
+
+/* A batch that is redone, and not decided: by count and digest its outputs can be held against it. */
+static void note_redone(struct jd_audit *audit, const struct jd_journal *journal, const char *why_not)
+{
+    int64_t before[JD_IN_COUNT];
+    for (int i = 0; i < JD_IN_COUNT; i++) {
+        before[i] = audit->sources[i].known ? audit->sources[i].next : JD_OFFSET_NONE;
+        stop_source(&audit->sources[i]);
+    }
+    if (journal->seq < audit->from)
+        return;
+    audit->report.only_redone++;
+    jd_published_redone(audit->published, journal, before);
+    if (why_not == NULL)
+        return;
+    if (audit->redone.why != why_not || audit->redone.last + 1 != journal->seq) {
+        tell_redone(audit);
+        audit->redone.why = why_not;
+        audit->redone.first = journal->seq;
+    }
+    audit->redone.last = journal->seq;
+}
+
 static bool audit_batch(struct jd_audit *audit, const struct jd_journal *journal, struct jd_error *err)
 {
-    audit->complete |= journal->seq == 1;
+    audit->complete |= journal->seq == 1 && !is_reset(journal);
     bool wanted = journal->seq >= audit->from;
     if (wanted)
         count_batch(audit, journal);
-    bool announcement = is_announcement(audit, journal);
-    const char *why_not = obstacle(audit, journal);
-    if (wanted && !announcement && why_not == NULL) {
-        if (!decide_again(audit, journal, err))
-            return false;
-    } else {
-        if (wanted && !announcement)
-            say(audit, false, "shard %" PRId32 " seq %" PRId64 ": only redone: %s", audit->partition,
-                journal->seq, why_not);
-        audit->report.only_redone += wanted;
-        for (int i = 0; i < JD_IN_COUNT; i++)
-            stop_source(&audit->sources[i]);
-    }
+    bool announcement = is_announcement(journal);
+    const char *why_not = announcement ? NULL : obstacle(audit, journal);
+    if (!wanted || announcement || why_not != NULL)
+        note_redone(audit, journal, why_not);
+    else if (!decide_again(audit, journal, err))
+        return false;
     const struct jd_range *ranges = journal->ranges.items;
     for (uint32_t i = 0; i < journal->ranges.count; i++) {
         int role = jd_shard_role_of(ranges[i].topic);
@@ -557,10 +477,12 @@ static bool on_message(struct jd_audit *audit, struct assembly *assembly, const 
         return false;
     if (!jd_journal_whole(&assembly->cursor))
         return true;
-    audit->seq = assembly->journal.seq;
-    if (audit->lineages[audit->partition].ptr == NULL)
-        audit->lineages[audit->partition] = jd_arena_str(&audit->kept, assembly->journal.lineage);
-    return audit_batch(audit, &assembly->journal, err);
+    const struct jd_journal *journal = &assembly->journal;
+    if (audit->seq == 0) /* a journal that begins with a reset stands for all batches up to that one */
+        jd_published_begin(audit->published, audit->partition, journal->lineage,
+                           journal->seq + (is_reset(journal) ? 1 : 0));
+    audit->seq = journal->seq;
+    return audit_batch(audit, journal, err);
 }
 
 bool jd_audit_shard(struct jd_audit *audit, int32_t partition, int64_t from, int64_t to, struct jd_error *err)
@@ -597,6 +519,7 @@ bool jd_audit_shard(struct jd_audit *audit, int32_t partition, int64_t from, int
         }
     }
     jd_fetch_stop(fetch);
+    tell_redone(audit);
     return good;
 }
 
@@ -630,13 +553,15 @@ static bool on_state(void *context, uint32_t key_index, struct jd_str field, str
     struct jd_image image;
     bool held = jd_fold_image(audit->fold, field, &audit->scratch, &image);
     if (jd_bucket_of(field) != key_index)
-        say(audit, true, "shard %" PRId32 ": a state lies in bucket %02" PRIx32 ", not its own",
-            audit->partition, key_index);
+        jd_finding(&audit->findings, true,
+                   "shard %" PRId32 ": a state lies in bucket %02" PRIx32 ", not its own", audit->partition,
+                   key_index);
     else if (!held)
-        say(audit, true, "shard %" PRId32 ": Redis holds a state that the journal does not",
-            audit->partition);
+        jd_finding(&audit->findings, true, "shard %" PRId32 ": Redis holds a state that the journal does not",
+                   audit->partition);
     else if (!jd_str_eq(jd_object_write(&audit->image_format, &image, &audit->scratch), value))
-        say(audit, true, "shard %" PRId32 ": a state in Redis differs from the journal's", audit->partition);
+        jd_finding(&audit->findings, true, "shard %" PRId32 ": a state in Redis differs from the journal's",
+                   audit->partition);
     check->states++;
     jd_arena_rewind(&audit->scratch, mark);
     return true;
@@ -644,6 +569,13 @@ static bool on_state(void *context, uint32_t key_index, struct jd_str field, str
 
 bool jd_audit_image(struct jd_audit *audit, struct jd_error *err)
 {
+    if (!audit->complete && audit->seq > 0) {
+        jd_finding(&audit->findings, false,
+                   "shard %" PRId32
+                   ": the image in Redis is not compared: the journal's first records are gone",
+                   audit->partition);
+        return true;
+    }
     struct jd_arena_mark mark = jd_arena_mark(&audit->scratch);
     struct image_check check = {.audit = audit, .seq = -1};
     struct jd_str group = audit->shared->settings->group;
@@ -652,142 +584,30 @@ bool jd_audit_image(struct jd_audit *audit, struct jd_error *err)
         keys[i] = jd_bucket_key(group, audit->partition, (uint8_t)i, &audit->scratch);
     bool good = jd_redis_load(audit->config.redis, &meta, 1, on_meta, &check, err) == JD_REDIS_OK;
     if (good && check.seq != audit->seq)
-        say(audit, true,
-            "shard %" PRId32 ": the image in Redis is of seq %" PRId64 ", the journal ends at %" PRId64,
-            audit->partition, check.seq, audit->seq);
+        jd_finding(&audit->findings, true,
+                   "shard %" PRId32 ": the image in Redis is of seq %" PRId64
+                   ", the journal ends at %" PRId64,
+                   audit->partition, check.seq, audit->seq);
     else if (good)
         good = jd_redis_load(audit->config.redis, keys, JD_BUCKETS, on_state, &check, err) == JD_REDIS_OK;
     if (good && check.seq == audit->seq && check.states != jd_fold_key_count(audit->fold))
-        say(audit, true, "shard %" PRId32 ": Redis holds %zu states, the journal %zu", audit->partition,
-            check.states, jd_fold_key_count(audit->fold));
+        jd_finding(&audit->findings, true, "shard %" PRId32 ": Redis holds %zu states, the journal %zu",
+                   audit->partition, check.states, jd_fold_key_count(audit->fold));
     audit->report.states += (int64_t)check.states;
     jd_arena_rewind(&audit->scratch, mark);
     return good;
 }
 
-/* ---- what was published
- * ------------------------------------------------------------------------------------ */
-
-/* Finds a record among those made; says what is wrong with it. True: it is one of them. */
-static bool find_made(struct jd_audit *audit, struct made_set *set, uint64_t id, uint64_t digest, bool whole,
-                      const char *topic, const struct jd_message *message)
-{
-    struct made *made = set->capacity == 0 ? NULL : slot_of(set, id);
-    const char *wrong = NULL;
-    if (made == NULL || made->id == 0)
-        wrong = whole ? "was made by no batch" : NULL;
-    else if (made->found)
-        wrong = "is there twice";
-    else if (made->digest != digest)
-        wrong = "differs from what its batch made";
-    if (wrong != NULL)
-        say(audit, true, "%s/%" PRId32 " offset %" PRId64 " %s", topic, message->partition, message->offset,
-            wrong);
-    if (made == NULL || made->id == 0)
-        return false;
-    made->found = true;
-    return true;
-}
-
-/* Whether `origin` (lineage/shard/seq/ordinal) is of a shard that was audited. */
-static bool is_ours(const struct jd_audit *audit, struct jd_str origin)
-{
-    for (int32_t p = 0; p < audit->shared->partitions; p++) {
-        struct jd_str lineage = audit->lineages[p];
-        if (lineage.ptr != NULL && origin.size > lineage.size && origin.ptr[lineage.size] == '/' &&
-            memcmp(origin.ptr, lineage.ptr, lineage.size) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void on_published(struct jd_audit *audit, enum jd_out out, bool whole,
-                         const struct jd_message *message)
-{
-    struct jd_header headers[HEADERS_MAX];
-    int32_t count = jd_message_headers(message, headers, HEADERS_MAX);
-    uint32_t known = count < 0 ? 0 : count > HEADERS_MAX ? HEADERS_MAX : (uint32_t)count;
-    const char *topic = audit->shared->outs[out].topic;
-    if (out < JD_OUT_DEAD) {
-        struct jd_str origin = header_of(headers, known, "jd_origin");
-        if (origin.ptr != NULL && is_ours(audit, origin))
-            audit->report.published +=
-                find_made(audit, &audit->effects, id_of(origin, (uint64_t)out),
-                          digest_record(message->key, message->value, headers, known), whole, topic, message);
-        return;
-    }
-    struct jd_str partition = header_of(headers, known, "jd.dlq.partition");
-    if (!jd_str_eq(header_of(headers, known, "jd.dlq.group"), audit->shared->settings->group) ||
-        partition.ptr == NULL)
-        return;
-    int64_t shard = strtoll(jd_arena_str(&audit->scratch, partition).ptr, NULL, 10);
-    if (shard < 0 || shard >= audit->shared->partitions || audit->lineages[shard].ptr == NULL)
-        return;
-    struct jd_str place = place_of(header_of(headers, known, "jd.dlq.topic"), partition,
-                                   header_of(headers, known, "jd.dlq.offset"), &audit->scratch);
-    audit->report.published_dead +=
-        find_made(audit, &audit->dead, id_of(place, 0),
-                  digest_str(header_of(headers, known, "jd.dlq.reason"), 1), whole, topic, message);
-}
-
-static bool read_out(struct jd_audit *audit, enum jd_out out, int32_t partition, bool whole,
-                     struct jd_error *err)
-{
-    const char *topic = audit->shared->outs[out].topic;
-    int64_t low, high;
-    audit->partition = partition;
-    if (!edge_of(audit, topic, JD_EDGE_START, &low, err) || !edge_of(audit, topic, JD_EDGE_END, &high, err))
-        return false;
-    if (low >= high)
-        return true;
-    struct jd_fetch *fetch = jd_reader_start(audit->reader, topic, partition, low, err);
-    if (fetch == NULL)
-        return false;
-    int64_t deadline = jd_clock_mono() + STALL_MS;
-    bool good = true;
-    while (good && jd_fetch_position(fetch) < high) {
-        struct jd_message messages[READ_AT_ONCE];
-        uint32_t count = jd_fetch_read(fetch, messages, READ_AT_ONCE);
-        for (uint32_t i = 0; i < count; i++) {
-            struct jd_arena_mark mark = jd_arena_mark(&audit->scratch);
-            on_published(audit, out, whole, &messages[i]);
-            jd_arena_rewind(&audit->scratch, mark);
-            jd_message_release(&messages[i]);
-        }
-        good = jd_fetch_status(fetch, err) == JD_KAFKA_OK;
-        if (count > 0)
-            deadline = jd_clock_mono() + STALL_MS;
-        else if (jd_clock_mono() > deadline)
-            good = jd_error_set(err, JD_EXIT_UNAVAILABLE, "%s/%" PRId32 " cannot be read to its end", topic,
-                                partition);
-        else if (good && jd_fetch_position(fetch) < high)
-            (void)jd_wake_wait(audit->bell, NAP_MS);
-    }
-    jd_fetch_stop(fetch);
-    return good;
-}
-
-static int64_t missing(const struct made_set *set)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < set->capacity; i++)
-        count += set->slots[i].id != 0 && !set->slots[i].found;
-    return count;
-}
-
 bool jd_audit_published(struct jd_audit *audit, bool whole, struct jd_error *err)
 {
-    for (int out = JD_OUT_ALERTS; out < JD_OUT_COUNT; out++)
-        for (int32_t p = 0; audit->shared->outs[out].topic != NULL && p < audit->shared->outs[out].partitions;
-             p++)
-            if (!read_out(audit, (enum jd_out)out, p, whole, err))
-                return false;
-    int64_t effects = missing(&audit->effects), dead = missing(&audit->dead);
-    if (effects > 0)
-        say(audit, true, "%" PRId64 " effects of the journal were not published", effects);
-    if (dead > 0)
-        say(audit, true, "%" PRId64 " dead letters of the journal were not published", dead);
-    return true;
+    bool good = jd_published_check(audit->published, whole, err);
+    struct jd_published_counts counts = jd_published_counts(audit->published);
+    audit->report.effects = counts.effects;
+    audit->report.dead_letters = counts.dead_letters;
+    audit->report.published = counts.found;
+    audit->report.published_dead = counts.found_dead;
+    audit->report.differences = audit->findings.differences;
+    return good;
 }
 
 const struct jd_audit_report *jd_audit_report(const struct jd_audit *audit)
@@ -809,16 +629,17 @@ struct jd_audit *jd_audit_open(const struct jd_audit_config *config, struct jd_e
     audit->bell = JD_WAKE_NONE;
     jd_arena_init(&audit->arena, SIZE_MAX / 4);
     jd_arena_init(&audit->scratch, SIZE_MAX / 4);
-    jd_arena_init(&audit->kept, SIZE_MAX / 4);
-    audit->lineages = calloc((size_t)audit->shared->partitions, sizeof *audit->lineages);
-    if (audit->lineages != NULL && jd_wake_open(&audit->bell, err)) {
+    audit->findings = (struct jd_findings){.say = config->say, .context = config->context};
+    if (jd_wake_open(&audit->bell, err)) {
         const struct jd_reader_config reader = {.isolation = JD_READ_COMMITTED, .bell = audit->bell};
         if (audit->shared->registry != NULL)
             jd_registry_bell(audit->shared->registry, audit->bell);
         audit->reader = jd_reader_open(&audit->shared->kafka, &reader, err);
         audit->wire = jd_wire_new(&audit->shared->wire, err);
     }
-    if (audit->reader == NULL || audit->wire == NULL) {
+    if (audit->reader != NULL)
+        audit->published = jd_published_new(audit->shared, audit->reader, audit->bell, &audit->findings);
+    if (audit->published == NULL || audit->wire == NULL) {
         jd_audit_close(audit);
         return NULL;
     }
@@ -830,15 +651,12 @@ void jd_audit_close(struct jd_audit *audit)
     if (audit == NULL)
         return;
     end_shard(audit);
+    jd_published_free(audit->published);
     if (audit->reader != NULL)
         jd_reader_close(audit->reader);
     jd_wire_free(audit->wire);
     jd_wake_close(&audit->bell);
-    free(audit->effects.slots);
-    free(audit->dead.slots);
-    free(audit->lineages);
     jd_arena_done(&audit->arena);
     jd_arena_done(&audit->scratch);
-    jd_arena_done(&audit->kept);
     free(audit);
 }

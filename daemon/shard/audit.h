@@ -42,8 +42,9 @@ JD_MUST_CHECK bool jd_audit_shard(struct jd_audit *audit, int32_t partition, int
 /* After jd_audit_shard() of the same partition: the image in Redis, entry by entry, if it is of the batch
  * that the audit ended at; a difference otherwise. */
 JD_MUST_CHECK bool jd_audit_image(struct jd_audit *audit, struct jd_error *err);
-/* After all shards. With `whole`, a published record of an audited lineage that no audited batch made is a
- * difference; without (from, to were given) only missing and different ones are. */
+/* After all shards; batches that were only redone are held against it by count and digest. With `whole`, a
+ * published record of an audited lineage that no audited batch made is a difference; without (from, to were
+ * given) only missing and different ones are. */
 JD_MUST_CHECK bool jd_audit_published(struct jd_audit *audit, bool whole, struct jd_error *err);
 const struct jd_audit_report *jd_audit_report(const struct jd_audit *audit);
 

@@ -137,16 +137,21 @@ bool jd_journal_redo(struct jd_fold *fold, const struct jd_journal *record, stru
     return true;
 }
 
+uint64_t jd_effect_digest(enum jd_topic topic, struct jd_str key, struct jd_str value, uint64_t digest)
+{
+    unsigned char byte = (unsigned char)topic;
+    digest = XXH64(&byte, 1, digest);
+    digest = XXH64(key.ptr, key.size, digest);
+    return XXH64(value.ptr, value.size, digest);
+}
+
 int64_t jd_effects_digest(const struct jd_effect *effects, uint32_t count, struct jd_arena *arena)
 {
     uint64_t digest = 0;
     struct jd_arena_mark mark = jd_arena_mark(arena);
     for (uint32_t i = 0; i < count; i++) {
         struct jd_str value = jd_avro_bytes(effects[i].record, effects[i].value, arena);
-        unsigned char topic = (unsigned char)effects[i].topic;
-        digest = XXH64(&topic, 1, digest);
-        digest = XXH64(effects[i].key.ptr, effects[i].key.size, digest);
-        digest = XXH64(value.ptr, value.size, digest);
+        digest = jd_effect_digest((enum jd_topic)effects[i].topic, effects[i].key, value, digest);
         jd_arena_rewind(arena, mark);
     }
     return (int64_t)digest;

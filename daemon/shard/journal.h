@@ -16,6 +16,9 @@
  * of an owner that died inside it. */
 #define JD_JOURNAL_TXN_HEADER "jd_txn"
 
+/* Ends the engine version of a batch that `journeyd reset` wrote. */
+#define JD_ENGINE_RESET "-reset"
+
 /* The role's name in ranges and in the configuration. */
 struct jd_str jd_shard_role_text(enum jd_shard_role role); /* static */
 int jd_shard_role_of(struct jd_str text);                  /* JD_IN_COUNT: none */
@@ -48,8 +51,9 @@ bool jd_journal_whole(const struct jd_journal_cursor *cursor);
 JD_MUST_CHECK bool jd_journal_redo(struct jd_fold *fold, const struct jd_journal *record,
                                    struct jd_error *err);
 
-/* Digest of effects in order: XXH64 chained over topic, key and canonical Avro of each, before any cut.
- * 0 for none. */
+/* One step of the digest of effects: XXH64 over topic, key and canonical Avro, chained; it begins with 0. */
+uint64_t jd_effect_digest(enum jd_topic topic, struct jd_str key, struct jd_str value, uint64_t digest);
+/* Digest of effects in order, each before any cut. 0 for none. */
 int64_t jd_effects_digest(const struct jd_effect *effects, uint32_t count, struct jd_arena *arena);
 
 #endif
