@@ -409,14 +409,22 @@ static const struct jd_field shard_entry_fields[] = {
 static const struct jd_record shard_entry = DEFINE(shard_entry, "ShardEntry");
 #undef S
 
-const struct jd_record *const jd_entry_records[] = {
-    &engagement, &hcp_entry, &account_entry, &alert_entry, &trigger_entry, &shard_entry, NULL};
+#define S jd_deadline_entry
+static const struct jd_field deadline_entry_fields[] = {
+    STRING(rule, REQUIRED),
+    STRING(engagement, .flags = JD_REQUIRED, .max = KEY_MAX + 16),
+};
+static const struct jd_record deadline_entry = DEFINE(deadline_entry, "DeadlineEntry");
+#undef S
+
+const struct jd_record *const jd_entry_records[] = {&engagement,    &hcp_entry,   &account_entry,  &alert_entry,
+                                                    &trigger_entry, &shard_entry, &deadline_entry, NULL};
 _Static_assert(JD_COUNT(jd_entry_records) == JD_ENTRY_END_, "one record for each kind of entry");
 
 #define S jd_change
 static const struct jd_field change_fields[] = {
     STRING(key, .max = KEY_MAX),
-    STRING(id, .flags = JD_REQUIRED, .max = KEY_MAX + 16),
+    STRING(id, .flags = JD_REQUIRED, .max = KEY_MAX + 512),
     ENUM(kind, jd_entry_symbols, REQUIRED),
     TIME(due, OPTIONAL),
     FIELD(body, .kind = JD_VARIANT, .branches = jd_entry_records),

@@ -38,6 +38,7 @@ struct jd_group {
     const struct jd_str *values; /* sorted by bytes */
     const uint16_t *sets;        /* parallel to values, from 1 */
     uint32_t count;
+    const struct jd_str *set_names; /* of set i at i - 1 */
 };
 
 enum jd_compare { JD_IN = 1, JD_NOT_IN, JD_LT, JD_LE, JD_GT, JD_GE, JD_EXISTS, JD_ABSENT };
@@ -64,12 +65,48 @@ struct jd_selector {
     uint32_t classes;
 };
 
+/* A bound on a number: op is JD_LT, JD_LE, JD_GT or JD_GE. */
+struct jd_bound {
+    enum jd_compare op;
+    struct jd_decimal number;
+};
+
 /* One line of `severity:`; the first whose conditions all hold decides. */
 struct jd_severity_case {
     enum jd_severity severity;
     enum jd_alert_phase phase;       /* NONE: any */
     const struct jd_span *within;    /* NULL: any distance */
-    const struct jd_selector *a, *b; /* NULL: any */
+    const struct jd_selector *a, *b; /* NULL: any; `of` is a */
+    const struct jd_bound *observed; /* all of them hold */
+    uint32_t observed_count;
+};
+
+/* What a count or a sum is over. */
+enum jd_period {
+    JD_PERIOD_NONE, /* the window before a touch */
+    JD_PERIOD_DAY,  /* calendar, in the zone of each touch */
+    JD_PERIOD_WEEK, /* of ISO 8601 */
+    JD_PERIOD_MONTH,
+    JD_PERIOD_QUARTER,
+    JD_PERIOD_YEAR,
+    JD_PERIOD_TOUCH, /* one touch */
+};
+
+/* What is held against the limit. */
+enum jd_measure {
+    JD_MEASURE_COUNT,
+    JD_MEASURE_DISTINCT, /* values of `measured` */
+    JD_MEASURE_WEIGHTS,  /* by the value of `measured` */
+    JD_MEASURE_AMOUNT,   /* in the rule's currency */
+    JD_MEASURE_QUANTITY,
+};
+
+/* `weights:` the weight of each listed value, and of all others. */
+struct jd_weights {
+    const struct jd_str *values; /* sorted by bytes */
+    const struct jd_decimal *weights;
+    uint32_t count;
+    struct jd_decimal otherwise;
 };
 
 struct jd_rule;
@@ -83,8 +120,18 @@ struct jd_rule {
     const struct jd_conflict_kind *kind;
     enum jd_mode mode;
     enum jd_scope scope;
-    struct jd_selector a, b; /* kinds with one selector use a */
-    struct jd_span within;
+    struct jd_selector a, b, c; /* of: is a, without: and until: are c */
+    struct jd_span within;      /* window: and max_open: too; of a calendar period its name alone */
+    struct jd_span resolve_within, plus;
+    bool inclusive; /* absence: b at the same instant answers */
+    enum jd_period period;
+    enum jd_measure measure;
+    struct jd_decimal limit;
+    bool at_least; /* the limit itself raises */
+    struct jd_field_ref measured;
+    struct jd_weights weights;
+    struct jd_str currency;
+    const int64_t *durations; /* overlap: ms by channel, where a touch has no end */
     const struct jd_field_ref *same;
     uint32_t same_count;
     const struct jd_field_ref *different;

@@ -4,6 +4,7 @@
 
 #include "base/avro.h"
 #include "base/str.h"
+#include "engine/conflicts/conflicts.h"
 #include "engine/fields.h"
 #include "engine/touches.h"
 
@@ -92,7 +93,18 @@ enum { COLUMNS = (int)JD_COUNT(columns) };
 
 static const struct jd_selector *selector_at(const struct jd_program *program, uint32_t n)
 {
-    return n % 2 == 0 ? &program->rules[n / 2].a : &program->rules[n / 2].b;
+    static const struct jd_selector none = {0}; /* of no class: matches nothing */
+    const struct jd_rule *rule = &program->rules[n / JD_SELECTOR_STRIDE];
+    switch (n % JD_SELECTOR_STRIDE) {
+    case JD_SELECTOR_A:
+        return &rule->a;
+    case JD_SELECTOR_B:
+        return &rule->b;
+    case JD_SELECTOR_C:
+        return &rule->c;
+    default:
+        return &none;
+    }
 }
 
 /* Can a touch with this value in this field match? Only conditions on that field are asked. */
@@ -126,7 +138,7 @@ static bool masked(const struct jd_selector *selector)
 
 static uint32_t words_of(const struct jd_program *program)
 {
-    return program == NULL ? 0 : (program->rule_count * 2 + 63) / 64;
+    return program == NULL ? 0 : (program->rule_count * JD_SELECTOR_STRIDE + 63) / 64;
 }
 
 /* Rows of the masks: one for each value of each column, one for each class, one of selectors that the
@@ -147,7 +159,7 @@ void jd_selectors_build(struct jd_selectors *selectors, const struct jd_program 
     if (selectors->masks_size == 0)
         return;
     memset(masks, 0, selectors->masks_size);
-    for (uint32_t n = 0; n < program->rule_count * 2; n++) {
+    for (uint32_t n = 0; n < program->rule_count * JD_SELECTOR_STRIDE; n++) {
         const struct jd_selector *selector = selector_at(program, n);
         uint64_t bit = UINT64_C(1) << (n % 64);
         uint64_t *at = selectors->masks + n / 64;
@@ -164,8 +176,7 @@ void jd_selectors_build(struct jd_selectors *selectors, const struct jd_program 
 static bool left_out(const struct jd_rule *rule, uint8_t class, const struct jd_event *event)
 {
     jd_time t = jd_touch_time(event);
-    if ((rule->valid_from != JD_TIME_NONE && t < rule->valid_from) ||
-        (rule->valid_to != JD_TIME_NONE && t >= rule->valid_to))
+    if (rule->kind->pairs && !jd_rule_valid(rule, t))
         return true;
     for (uint32_t i = 0; i < rule->unless_count; i++)
         if (jd_selector_matches(&rule->unless[i], class, event))
@@ -198,7 +209,7 @@ void jd_selectors_match(const struct jd_selectors *selectors, uint8_t class, con
             if (!(answered[w] & bit) &&
                 !jd_selector_matches(selector_at(selectors->program, n), class, event))
                 continue;
-            if (!left_out(&selectors->program->rules[n / 2], class, event))
+            if (!left_out(&selectors->program->rules[n / JD_SELECTOR_STRIDE], class, event))
                 bits[w] |= bit;
         }
     }

@@ -6,16 +6,21 @@
 
 bool jd_selector_matches(const struct jd_selector *selector, uint8_t class, const struct jd_event *event);
 
-/* The selectors of a program, numbered: rule r has 2r (a: and takes part) and 2r + 1 (b: and takes
- * part). A touch takes part in a rule when no `unless:` selector matches it and it lies inside
- * valid_from .. valid_to. Selectors whose closed-list conditions a touch cannot meet are ruled out
- * by a few ANDs before any is looked at. */
+/* The selectors of a program, numbered: rule r has 4r (a: and takes part), 4r + 1 (b:), 4r + 2 (c:). A
+ * touch takes part in a rule when no `unless:` selector matches it and, where the rule is about pairs, it
+ * lies inside valid_from .. valid_to. Selectors whose closed-list conditions a touch cannot meet are ruled
+ * out by a few ANDs before any is looked at. */
 struct jd_selectors {
     const struct jd_program *program;
     uint32_t words;    /* of 64 selectors */
     uint64_t *masks;   /* [column][value][word]: selectors that a value of a closed list leaves possible */
     size_t masks_size; /* bytes */
 };
+
+enum jd_selector_place { JD_SELECTOR_A, JD_SELECTOR_B, JD_SELECTOR_C, JD_SELECTOR_STRIDE = 4 };
+/* One bit for each rule whose selectors' bits are in the word, at the place of a. */
+#define JD_SELECTOR_RULES UINT64_C(0x1111111111111111)
+enum { JD_SELECTOR_WORD_RULES = 64 / JD_SELECTOR_STRIDE };
 
 enum { JD_MASK_VALUES = 16 }; /* values of a closed list that a mask tells apart, absent included */
 

@@ -60,6 +60,19 @@ uint32_t jd_seen_hash(struct jd_str source, struct jd_str id)
     return (uint32_t)(jd_str_hash(source) * 31 + jd_str_hash(id));
 }
 
+uint32_t jd_instance_hash(struct jd_str rule, const struct jd_str *parts, uint32_t count)
+{
+    uint64_t hash = jd_str_hash(rule);
+    for (uint32_t i = 0; i < count; i++)
+        hash = hash * 31 + jd_str_hash(parts[i]);
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+uint32_t jd_entry_instance(const struct jd_entry *entry)
+{
+    return jd_entry_hashes(entry)[0];
+}
+
 uint64_t jd_filter_bit(uint32_t hash)
 {
     return UINT64_C(1) << (hash >> 26);
@@ -85,7 +98,7 @@ static uint32_t hash_count(uint8_t kind, const void *value)
     if (kind == JD_ENTRY_ENGAGEMENT)
         return ((const struct jd_engagement *)value)->seen.count;
     if (kind == JD_ENTRY_ALERT)
-        return ((const struct jd_alert_entry *)value)->alert.evidence.count;
+        return ((const struct jd_alert_entry *)value)->alert.evidence.count + 1;
     return 0;
 }
 
@@ -109,8 +122,9 @@ static void describe_alert(struct jd_entry *entry, uint32_t *hashes, const struc
     const struct jd_event *evidence = alert->evidence.items;
     if (alert->status == JD_STATUS_OPEN)
         entry->flags = JD_SLOT_OPEN | (alert->phase == JD_ALERT_PHASE_PREVENTABLE ? JD_SLOT_PREVENTABLE : 0);
-    for (uint32_t i = 0; i < entry->seen_count; i++)
-        hashes[i] = jd_hash32(evidence[i].engagement_id);
+    hashes[0] = jd_instance_hash(alert->rule, alert->instance.items, alert->instance.count);
+    for (uint32_t i = 1; i < entry->seen_count; i++)
+        hashes[i] = jd_hash32(evidence[i - 1].engagement_id);
 }
 
 static struct jd_entry *entry_new(struct jd_fold *fold, uint8_t kind, struct jd_str id, jd_time due,

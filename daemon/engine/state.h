@@ -20,14 +20,14 @@ struct jd_entry {
     jd_time recorded; /* ENGAGEMENT: recorded_at, else time; HCP, ACCOUNT: recorded_at */
     uint32_t size;    /* of the allocation */
     uint32_t body_size;
-    uint32_t seen_count; /* ENGAGEMENT: ids seen; ALERT: members */
+    uint32_t seen_count; /* ENGAGEMENT: ids seen; ALERT: its instance and its members */
     uint16_t id_size, words;
     uint8_t kind;         /* enum jd_entry_kind */
     uint8_t class, phase; /* ENGAGEMENT */
     uint8_t flags;        /* enum jd_slot_flags */
     uint8_t key_at;       /* ENGAGEMENT: where the engagement key starts in the id */
     /* uint64_t bits[words]: selectors that the version matches; uint32_t hashes[seen_count]: of seen ids,
-     * of an alert's members; char id[id_size]; char body[body_size] */
+     * of an alert's instance and members; char id[id_size]; char body[body_size] */
     uint64_t bits[];
 };
 
@@ -100,6 +100,8 @@ const uint32_t *jd_entry_hashes(const struct jd_entry *entry);
 
 uint32_t jd_hash32(struct jd_str s);
 uint32_t jd_seen_hash(struct jd_str source, struct jd_str id);
+uint32_t jd_instance_hash(struct jd_str rule, const struct jd_str *parts, uint32_t count);
+uint32_t jd_entry_instance(const struct jd_entry *entry); /* ALERT: hash of its instance */
 uint64_t jd_filter_bit(uint32_t hash);
 
 struct jd_state *jd_states_find(const struct jd_fold *fold, struct jd_str key); /* NULL: none */

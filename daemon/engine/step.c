@@ -276,7 +276,7 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
     else
         jd_step_put(step, JD_ENTRY_ENGAGEMENT, id, due, &engagement);
     if (wins)
-        jd_alerts_refresh(step, key, cause_of(held, &engagement));
+        jd_alerts_refresh(step, key, held, cause_of(held, &engagement));
     return JD_APPLIED;
 }
 
@@ -395,12 +395,14 @@ static void engagement_timer(struct jd_step *step, struct jd_entry *entry)
         engagement_leaves(step, entry);
         return;
     }
+    const struct jd_engagement before = engagement;
     if (has_lapsed(step, &engagement.event))
         engagement.lapsed = JD_TRUE;
     jd_step_put(step, JD_ENTRY_ENGAGEMENT, jd_arena_str(step->arena, jd_entry_id(entry)),
                 engagement_due(step, &engagement), &engagement);
     if (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing"))
-        jd_alerts_refresh(step, engagement.key, cause_of(NULL, &engagement));
+        jd_alerts_refresh(step, engagement.key, engagement.lapsed == JD_TRUE ? &before : NULL,
+                          cause_of(NULL, &engagement));
 }
 
 void jd_step_timer(struct jd_step *step, struct jd_entry *entry)
@@ -411,6 +413,9 @@ void jd_step_timer(struct jd_step *step, struct jd_entry *entry)
         break;
     case JD_ENTRY_ALERT:
         jd_alert_close(step, entry);
+        break;
+    case JD_ENTRY_DEADLINE:
+        jd_alerts_deadline(step, entry);
         break;
     case JD_ENTRY_TRIGGER:
         jd_trigger_expire(step, entry);

@@ -78,6 +78,25 @@ struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const
     return d;
 }
 
+bool jd_span_covers(const struct jd_span *span, jd_time early, const struct jd_zone *zone_early, jd_time late,
+                    const struct jd_zone *zone_late)
+{
+    if (jd_fault_bug("kind_window_closed"))
+        return jd_span_distance(span, early, zone_early, late, zone_late).inside;
+    if (span->unit == JD_SPAN_DAYS_LOCAL)
+        return jd_local_day(zone_late, late) - jd_local_day(zone_early, early) < span->amount;
+    if (span->unit == JD_SPAN_MONTHS)
+        return span->amount > 0 && jd_plus_months(zone_early, early, span->amount) > late;
+    return late - early < span->amount;
+}
+
+jd_time jd_span_deadline(const struct jd_span *span, jd_time t, const struct jd_zone *zone)
+{
+    if (span->unit == JD_SPAN_DAYS_LOCAL)
+        return jd_local_instant(zone, (jd_local_day(zone, t) + span->amount + 1) * JD_DAY) - 1;
+    return span->unit == JD_SPAN_MONTHS ? jd_plus_months(zone, t, span->amount) : t + span->amount;
+}
+
 int64_t jd_span_reach(const struct jd_span *span)
 {
     if (span->unit == JD_SPAN_MS)

@@ -21,6 +21,12 @@ struct jd_distance {
 };
 struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const struct jd_zone *zone_a,
                                     jd_time b, const struct jd_zone *zone_b);
+/* Is `early` inside the window (late - span, late]? Exact: less than the span before; civil: early + span
+ * lies after late; {days: n}: fewer than n dates before. */
+bool jd_span_covers(const struct jd_span *span, jd_time early, const struct jd_zone *zone_early, jd_time late,
+                    const struct jd_zone *zone_late);
+/* The last instant that is in time, `span` after `t`; {days: n}: the last ms of the n-th date after. */
+jd_time jd_span_deadline(const struct jd_span *span, jd_time t, const struct jd_zone *zone);
 /* No two instants inside the window are farther apart than this, in ms. */
 int64_t jd_span_reach(const struct jd_span *span);
 

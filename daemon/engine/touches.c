@@ -92,6 +92,11 @@ const struct jd_alert *jd_entry_read_alert(const struct jd_entry *entry, struct 
     return &((const struct jd_alert_entry *)read_body(entry, arena))->alert;
 }
 
+const struct jd_deadline_entry *jd_entry_read_deadline(const struct jd_entry *entry, struct jd_arena *arena)
+{
+    return read_body(entry, arena);
+}
+
 const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state, struct jd_arena *arena)
 {
     const struct jd_entry *entry = jd_state_entry(state, JD_ENTRY_HCP, JD_STR("-"));
@@ -150,7 +155,7 @@ struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry 
                                .class = entry->class,
                                .phase = entry->phase,
                                .key = jd_entry_engagement(entry),
-                               .bits = entry->bits,
+                               .bits = jd_entry_bits(view->fold, entry),
                                .next = view->opened};
     view->opened = touch;
     return touch;
@@ -174,18 +179,34 @@ void jd_touch_load(struct jd_touches *view, struct jd_touch *touch)
     load(view, touch, &engagement->event);
 }
 
-struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key)
+static struct jd_touch *absent_touch(struct jd_touches *view, uint8_t class, const struct jd_event *event,
+                                     struct jd_str key)
 {
     struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
     uint64_t *bits = jd_arena_array(view->arena, view->fold->selectors.words, sizeof *bits);
-    *touch = (struct jd_touch){.time = jd_touch_time(event),
-                               .class = JD_CLASS_TOUCH,
-                               .phase = event->phase,
-                               .key = key,
-                               .bits = bits};
-    jd_selectors_match(&view->fold->selectors, touch->class, event, bits);
+    *touch = (struct jd_touch){
+        .time = jd_touch_time(event), .class = class, .phase = event->phase, .key = key, .bits = bits};
+    jd_selectors_match(&view->fold->selectors, class, event, bits);
     load(view, touch, event);
     return touch;
+}
+
+struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key)
+{
+    return absent_touch(view, JD_CLASS_TOUCH, event, key);
+}
+
+struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement)
+{
+    struct jd_touch *touch = absent_touch(view, engagement->class, &engagement->event, engagement->key);
+    touch->gone = true;
+    return touch;
+}
+
+bool jd_touches_hide(const struct jd_touches *view, const struct jd_entry *entry)
+{
+    return view->hidden.ptr != NULL && entry->class == JD_CLASS_TOUCH &&
+           jd_str_eq(jd_entry_engagement(entry), view->hidden);
 }
 
 struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena)

@@ -23,13 +23,14 @@ int jd_version_cmp(const struct jd_event *a, const struct jd_event *b);
 
 /* A touch as rules see it. */
 struct jd_touch {
-    const struct jd_entry *entry; /* NULL: a hypothetical one */
+    const struct jd_entry *entry; /* NULL: a hypothetical one, or one that is gone */
     jd_time time;
     uint8_t class, phase;
     struct jd_str key;            /* engagement key */
     const uint64_t *bits;         /* selectors that it matches and rules that it takes part in */
     const struct jd_event *event; /* engagement_id set to the key; after jd_touch_load */
     const struct jd_zone *zone;   /* in which its local date is reckoned; after jd_touch_load */
+    bool gone;                    /* a version that was a touch and is none any more */
     struct jd_touch *next;        /* of those opened in this view */
 };
 
@@ -41,6 +42,8 @@ struct jd_touches {
     jd_time now;
     const struct jd_zone *zone; /* of the physician's profile or its market; NULL: the touch's market */
     bool zone_known;            /* it is looked up with the first touch that is loaded */
+    struct jd_str hidden;       /* engagement key of the touch that is looked away from; absent: none */
+    struct jd_touch *supposed;  /* the touch that is there instead; NULL: none */
     struct jd_touch *opened;
 };
 
@@ -52,6 +55,15 @@ struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry 
 void jd_touch_load(struct jd_touches *view, struct jd_touch *touch);
 /* A touch that is not there: `event`, with this engagement key. Loaded. */
 struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key);
+/* A version that was a touch until now. Loaded. */
+struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement);
+/* Is it left out of the view? */
+bool jd_touches_hide(const struct jd_touches *view, const struct jd_entry *entry);
+static inline const uint64_t *jd_entry_bits(const struct jd_fold *fold, const struct jd_entry *entry)
+{
+    (void)fold;
+    return entry->bits;
+}
 /* As instances name it: the engagement key of a touch, ["source","id"] of anything else. */
 struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena);
 /* First of the standing touches with time >= `from`. */
@@ -60,6 +72,7 @@ uint32_t jd_touches_from(const struct jd_touches *view, jd_time from);
 /* Reads a body that was checked when it was stored; arena, strings too. */
 const struct jd_engagement *jd_entry_read_engagement(const struct jd_entry *entry, struct jd_arena *arena);
 const struct jd_alert *jd_entry_read_alert(const struct jd_entry *entry, struct jd_arena *arena);
+const struct jd_deadline_entry *jd_entry_read_deadline(const struct jd_entry *entry, struct jd_arena *arena);
 const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state,
                                               struct jd_arena *arena); /* NULL: none */
 

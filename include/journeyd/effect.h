@@ -15,7 +15,8 @@
     X(INFO, "info") X(LOW, "low") X(MEDIUM, "medium") X(HIGH, "high") X(CRITICAL, "critical")
 #define JD_MODE_MAP(X) X(SHADOW, "shadow") X(ALERT, "alert") X(BLOCK, "block")
 #define JD_SCOPE_MAP(X) X(HCP, "hcp") X(ACCOUNT, "account") X(ACTOR, "actor") X(DECLARED, "declared")
-#define JD_UNIT_MAP(X) X(MS, "ms") X(DAYS, "days") X(TOUCHES, "touches") X(AMOUNT, "amount")
+#define JD_UNIT_MAP(X)                                                                                       \
+    X(MS, "ms") X(DAYS, "days") X(TOUCHES, "touches") X(AMOUNT, "amount") X(QUANTITY, "quantity")
 #define JD_TRIGGER_STATUS_MAP(X)                                                                             \
     X(ISSUED, "issued") X(SUPERSEDED, "superseded") X(WITHDRAWN, "withdrawn") X(EXPIRED, "expired")
 /* Why a channel was not chosen, or why nothing was. Closed list; schemas/README.md documents each. */

@@ -12,6 +12,7 @@
  *   ALERT        <alert id>                               the last revision of an alert that is not final
  *   TRIGGER      <alert id>                               the last decision and trigger for that alert
  *   SHARD        -                                        what belongs to the shard (key "shard")
+ *   DEADLINE     <rule>/<class>:<engagement key>          when an instance of a rule is looked at again
  *
  * Keys: "hcp:<id>", "account:<id>", "shard". */
 #ifndef JOURNEYD_STATE_H
@@ -23,7 +24,8 @@
 #define JD_ENTRY_MAP(X)                                                                                      \
     X(ENGAGEMENT, "Engagement")                                                                              \
     X(HCP, "HcpEntry")                                                                                       \
-    X(ACCOUNT, "AccountEntry") X(ALERT, "AlertEntry") X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry")
+    X(ACCOUNT, "AccountEntry")                                                                               \
+    X(ALERT, "AlertEntry") X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry") X(DEADLINE, "DeadlineEntry")
 #define JD_X_ENTRY(n, t) JD_ENTRY_##n,
 enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
 
@@ -63,6 +65,11 @@ struct jd_trigger_entry {
     int64_t attempt;           /* of the last decision */
     int64_t ground;            /* digest of what the last decision came to: see channels/ */
     struct jd_trigger trigger; /* trigger_id absent: the last decision was "nothing" */
+};
+
+/* Body of DEADLINE: the rule, and the entry of the engagement that bears the instance. */
+struct jd_deadline_entry {
+    struct jd_str rule, engagement;
 };
 
 /* A position in one input of the shard. `topic` is the role's name in the configuration

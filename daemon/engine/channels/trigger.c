@@ -50,7 +50,30 @@ static bool ask(const struct jd_step *step, const struct jd_alert *alert, struct
     return out->touch != NULL && out->colleague != NULL;
 }
 
-/* Would the touch, on this channel instead of its own, be part of a conflict that a rule blocks? */
+static bool same_parts(const struct jd_instance *x, const struct jd_instance *y)
+{
+    bool same = x->part_count == y->part_count;
+    for (uint32_t i = 0; same && i < x->part_count; i++)
+        same = jd_str_eq(x->parts[i], y->parts[i]);
+    return same;
+}
+
+/* Does one hold that does not hold without the touch? */
+static bool adds(const struct jd_instances *with, const struct jd_instances *without)
+{
+    for (uint32_t i = 0; i < with->count; i++) {
+        bool added = with->items[i].status == JD_STATUS_OPEN;
+        for (uint32_t k = 0; added && k < without->count; k++)
+            added = without->items[k].status != JD_STATUS_OPEN ||
+                    !same_parts(&with->items[i], &without->items[k]);
+        if (added)
+            return true;
+    }
+    return false;
+}
+
+/* Would the touch, on this channel instead of its own, raise a conflict that a rule blocks and that is not
+ * there without it? */
 static void look_ahead(struct jd_step *step, struct jd_touches *view, const struct question *q,
                        struct jd_candidate *candidate)
 {
@@ -59,13 +82,23 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
     if (candidate->content_id.ptr != NULL)
         event.content_id = candidate->content_id;
     struct jd_touch *supposed = jd_touches_suppose(view, &event, q->touch->engagement_id);
+    view->hidden = supposed->key;
     for (uint32_t i = 0; i < step->program->rule_count; i++) {
         const struct jd_rule *rule = &step->program->rules[i];
         if (rule->mode != JD_MODE_BLOCK)
             continue;
-        struct jd_instances found = {.arena = step->arena};
-        rule->kind->find(view, rule, supposed, &found);
-        if (found.count > 0)
+        if (!jd_rule_asks(view, rule, supposed))
+            continue;
+        struct jd_instances with = {.arena = step->arena}, without = {.arena = step->arena};
+        view->supposed = supposed;
+        rule->kind->find(view, rule, supposed, &with);
+        view->supposed = NULL;
+        if (!rule->kind->pairs) {
+            supposed->gone = true;
+            rule->kind->find(view, rule, supposed, &without);
+            supposed->gone = false;
+        }
+        if (adds(&with, &without))
             jd_candidate_reject(candidate, JD_REJECTION_BLOCKING_RULE, rule->id, (struct jd_str){0},
                                 step->arena);
     }

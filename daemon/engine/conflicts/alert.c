@@ -9,24 +9,7 @@
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
 
-enum { ID_PARTS_MAX = 8 };
-
-enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (members[i]->phase == JD_PHASE_PLANNED && members[i]->time > now)
-            return JD_ALERT_PHASE_PREVENTABLE;
-    return JD_ALERT_PHASE_INCIDENT;
-}
-
-struct jd_instance *jd_instances_add(struct jd_instances *list)
-{
-    if (list->count == list->capacity)
-        list->items =
-            jd_arena_grow(list->arena, list->items, list->count, &list->capacity, sizeof *list->items);
-    list->items[list->count] = (struct jd_instance){0};
-    return &list->items[list->count++];
-}
+enum { ID_PARTS_MAX = 24, EVIDENCE_MAX = 65536 };
 
 /* ---- one alert ---- */
 
@@ -39,10 +22,11 @@ static struct jd_list parts_of(const struct jd_step *step, const struct jd_insta
 
 static struct jd_list evidence_of(const struct jd_step *step, const struct jd_instance *instance)
 {
-    struct jd_event *events = jd_arena_array(step->arena, instance->member_count, sizeof *events);
-    for (uint32_t i = 0; i < instance->member_count; i++)
+    uint32_t count = instance->member_count < EVIDENCE_MAX ? instance->member_count : EVIDENCE_MAX;
+    struct jd_event *events = jd_arena_array(step->arena, count, sizeof *events);
+    for (uint32_t i = 0; i < count; i++)
         events[i] = *instance->members[i]->event;
-    return (struct jd_list){events, instance->member_count};
+    return (struct jd_list){events, count};
 }
 
 static struct jd_str alert_id(const struct jd_step *step, const struct jd_rule *rule,
@@ -76,7 +60,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .scope = (uint8_t)rule->scope,
         .key = step->hcp,
         .instance = parts_of(step, instance),
-        .status = JD_STATUS_OPEN,
+        .status = (uint8_t)instance->status,
         .phase = (uint8_t)instance->phase,
         .final = JD_FALSE,
         .severity = (uint8_t)instance->severity,
@@ -112,33 +96,18 @@ static bool same_evidence(const struct jd_step *step, const struct jd_alert *a, 
 static bool unchanged(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
-           jd_decimal_cmp(a->observed, b->observed) == 0 && same_evidence(step, a, b);
+           jd_decimal_cmp(a->observed, b->observed) == 0 && a->evidence_count == b->evidence_count &&
+           same_evidence(step, a, b);
 }
 
-/* The latest time of the evidence; whether a plan is among it. */
-static jd_time latest(const struct jd_alert *alert, bool *planned)
+/* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
+static jd_time final_from(const struct jd_step *step, const struct jd_instance *instance)
 {
-    const struct jd_event *events = alert->evidence.items;
-    jd_time t = JD_TIME_MIN;
-    *planned = false;
-    for (uint32_t i = 0; i < alert->evidence.count; i++) {
-        t = jd_touch_time(&events[i]) > t ? jd_touch_time(&events[i]) : t;
-        *planned = *planned || events[i].phase == JD_PHASE_PLANNED;
-    }
-    return t;
-}
-
-/* The first moment at which nothing can change an open alert; a plan in it brings a refresh first. */
-static jd_time alert_due(const struct jd_step *step, const struct jd_alert *alert)
-{
-    bool planned;
-    jd_time t = latest(alert, &planned) + step->program->allowed_lateness_ms + 1;
-    return alert->status != JD_STATUS_OPEN || planned ? JD_NEVER : t < JD_TIME_MAX ? t : JD_TIME_MAX;
-}
-
-static bool frozen(const struct jd_step *step, const struct jd_alert *alert)
-{
-    return alert_due(step, alert) <= step->now;
+    for (uint32_t i = 0; i < instance->member_count; i++)
+        if (instance->members[i]->phase == JD_PHASE_PLANNED)
+            return JD_NEVER;
+    jd_time t = instance->horizon + step->program->allowed_lateness_ms + 1;
+    return t < JD_TIME_MAX ? t : JD_TIME_MAX;
 }
 
 static void tell(struct jd_step *step, const struct jd_alert *alert)
@@ -150,11 +119,16 @@ static void tell(struct jd_step *step, const struct jd_alert *alert)
                                  (long long)alert->revision));
 }
 
-static void publish(struct jd_step *step, const struct jd_alert *alert)
+static void publish(struct jd_step *step, const struct jd_alert *alert, jd_time due)
 {
     struct jd_alert_entry entry = {*alert};
-    jd_step_put(step, JD_ENTRY_ALERT, alert->alert_id, alert_due(step, alert), &entry);
+    jd_step_put(step, JD_ENTRY_ALERT, alert->alert_id, due, &entry);
     tell(step, alert);
+}
+
+static bool stands(const struct jd_alert *alert)
+{
+    return alert != NULL && alert->status != JD_STATUS_RETRACTED;
 }
 
 static void retract(struct jd_step *step, const struct jd_alert *held, enum jd_cause cause)
@@ -164,15 +138,16 @@ static void retract(struct jd_step *step, const struct jd_alert *held, enum jd_c
     alert.status = JD_STATUS_RETRACTED;
     alert.cause = (uint8_t)cause;
     alert.policy = step->program->hash;
-    publish(step, &alert);
+    publish(step, &alert, JD_NEVER);
 }
 
 static void hold(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance,
                  const struct jd_alert *held)
 {
     struct jd_alert alert = describe(step, rule, instance);
-    if (held == NULL || held->status != JD_STATUS_OPEN) {
-        if (frozen(step, &alert))
+    jd_time due = final_from(step, instance);
+    if (!stands(held)) {
+        if (due <= step->now)
             return;
     } else if (unchanged(step, held, &alert)) {
         return;
@@ -180,7 +155,27 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
     alert.alert_id = held != NULL ? held->alert_id : alert_id(step, rule, instance);
     alert.revision = held != NULL ? held->revision + 1 : 1;
     alert.opened_at = held != NULL ? held->opened_at : step->now;
-    publish(step, &alert);
+    publish(step, &alert, due);
+}
+
+/* ---- deadlines ---- */
+
+/* A timer for the bearer of an instance, put and deleted as its deadline comes and goes. */
+static void set_deadline(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance)
+{
+    const struct jd_touch *bearer = instance->bearer;
+    const struct jd_str engagement[] = {jd_symbol_text(&jd_class_symbols, bearer->class), JD_STR(":"),
+                                        bearer->key};
+    struct jd_deadline_entry body = {rule->id, jd_arena_join(step->arena, engagement, JD_COUNT(engagement))};
+    const struct jd_str parts[] = {rule->id, JD_STR("/"), body.engagement};
+    struct jd_str id = jd_arena_join(step->arena, parts, JD_COUNT(parts));
+    struct jd_entry *held = jd_state_entry(step->state, JD_ENTRY_DEADLINE, id);
+    if (instance->deadline == JD_NEVER) {
+        if (held != NULL)
+            jd_step_delete(step, held);
+    } else if (held == NULL || held->due != instance->deadline) {
+        jd_step_put(step, JD_ENTRY_DEADLINE, id, instance->deadline, &body);
+    }
 }
 
 /* ---- what held before against what holds now ---- */
@@ -194,6 +189,7 @@ struct item {
 struct items {
     struct item *items;
     uint32_t count, capacity;
+    uint64_t filter; /* of the instances' hashes */
 };
 
 static struct jd_str item_part(const struct item *item, uint32_t i)
@@ -204,7 +200,15 @@ static struct jd_str item_part(const struct item *item, uint32_t i)
                                            : (struct jd_str){0};
 }
 
-/* By rule, then instance; of one instance what was there before what holds. */
+/* How much an instance says: it holds, it will be asked again, it does not hold. */
+static int item_rank(const struct item *item)
+{
+    if (item->instance == NULL)
+        return 3;
+    return item->instance->status != JD_STATUS_NONE ? 2 : item->instance->deadline != JD_NEVER;
+}
+
+/* By rule, then instance; of one instance what was there before what holds before what does not. */
 static int item_order(const struct item *x, const struct item *y)
 {
     if (x->rule != y->rule)
@@ -214,7 +218,7 @@ static int item_order(const struct item *x, const struct item *y)
         if (order != 0)
             return order;
     }
-    return (x->instance != NULL) - (y->instance != NULL);
+    return item_rank(y) - item_rank(x);
 }
 
 static void items_add(struct jd_step *step, struct items *list, struct item item)
@@ -241,7 +245,8 @@ static bool is_civil(const struct jd_span *span)
 /* Does a rule reckon with local dates anywhere? */
 static bool civil_rule(const struct jd_rule *rule)
 {
-    bool civil = is_civil(&rule->within);
+    bool civil = is_civil(&rule->within) || is_civil(&rule->resolve_within) || is_civil(&rule->plus) ||
+                 (rule->period != JD_PERIOD_NONE && rule->period != JD_PERIOD_TOUCH);
     for (uint32_t i = 0; i < rule->severity_count; i++)
         civil = civil || (rule->severities[i].within != NULL && is_civil(rule->severities[i].within));
     return civil;
@@ -256,44 +261,104 @@ static bool has_member(const struct jd_alert *alert, struct jd_str key)
     return false;
 }
 
-/* Alerts that have the engagement as a member, of rules that are `civil` (all when false). */
-static void gather_alerts(struct jd_step *step, struct jd_str key, bool civil, struct items *list)
+static bool is_instance(const struct item *item, const struct jd_alert *alert)
 {
-    uint32_t from, to, hash = jd_hash32(key);
-    uint64_t bit = jd_filter_bit(hash);
+    const struct item other = {.alert = alert};
+    for (uint32_t i = 0; i < ID_PARTS_MAX; i++)
+        if (!jd_str_eq(item_part(item, i), item_part(&other, i)))
+            return false;
+    return jd_str_eq(item->rule->id, alert->rule);
+}
+
+static uint32_t instance_hash(const struct jd_rule *rule, const struct jd_instance *instance)
+{
+    return jd_instance_hash(rule->id, instance->parts, instance->part_count);
+}
+
+/* Which alerts are looked at again: those of instances found, those that have the engagement as a member,
+ * those of rules that reckon with local dates. */
+struct concern {
+    struct jd_str key; /* absent: no engagement */
+    bool civil;
+};
+
+/* Is an alert concerned? Its hashes say no in most cases. */
+static bool concerned(const struct jd_entry *entry, const struct jd_alert *alert,
+                      const struct concern *concern, const struct jd_rule *rule, const struct items *list,
+                      uint32_t found)
+{
+    if ((concern->civil && civil_rule(rule)) || (concern->key.ptr != NULL && has_member(alert, concern->key)))
+        return true;
+    for (uint32_t i = 0; i < found; i++)
+        if (instance_hash(list->items[i].rule, list->items[i].instance) == jd_entry_instance(entry) &&
+            is_instance(&list->items[i], alert))
+            return true;
+    return false;
+}
+
+static bool has_hash(const struct jd_entry *entry, uint32_t hash)
+{
+    const uint32_t *hashes = jd_entry_hashes(entry);
+    for (uint32_t i = 0; i < entry->seen_count; i++)
+        if (hashes[i] == hash)
+            return true;
+    return false;
+}
+
+static bool found_hash(const struct items *list, uint32_t found, uint32_t hash)
+{
+    for (uint32_t i = 0; i < found; i++)
+        if (instance_hash(list->items[i].rule, list->items[i].instance) == hash)
+            return true;
+    return false;
+}
+
+/* Adds the alerts that are concerned to the instances found. */
+static void gather_alerts(struct jd_step *step, const struct concern *concern, struct items *list)
+{
+    uint32_t from, to, found = list->count, hash = jd_hash32(concern->key);
+    uint64_t member = concern->key.ptr != NULL ? jd_filter_bit(hash) : 0;
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     for (; from < to; from++) {
-        if (!(step->state->slots[from].filter & bit))
+        const struct jd_slot *slot = &step->state->slots[from];
+        if (!concern->civil && !(slot->filter & (member | list->filter)))
             continue;
-        const struct jd_entry *entry = step->state->slots[from].entry;
-        const uint32_t *hashes = jd_entry_hashes(entry);
-        bool maybe = false;
-        for (uint32_t i = 0; i < entry->seen_count; i++)
-            maybe = maybe || hashes[i] == hash;
-        if (!maybe)
+        const struct jd_entry *entry = slot->entry;
+        if (!concern->civil && !(member != 0 && has_hash(entry, hash)) &&
+            !found_hash(list, found, jd_entry_instance(entry)))
             continue;
         const struct jd_alert *alert = jd_entry_read_alert(entry, step->arena);
         const struct jd_rule *rule = rule_of(step->program, alert->rule);
-        if (rule != NULL && (!civil || civil_rule(rule)) && has_member(alert, key))
+        if (rule != NULL && concerned(entry, alert, concern, rule, list, found))
             items_add(step, list, (struct item){.rule = rule, .alert = alert});
     }
 }
 
-static void gather_instances(struct jd_step *step, struct jd_touches *view, const struct jd_entry *entry,
-                             bool civil, struct items *list)
+static void gather_rule(struct jd_step *step, struct jd_touches *view, const struct jd_rule *rule,
+                        struct jd_touch *x, struct items *list)
+{
+    if (x->gone && rule->kind->pairs)
+        return; /* its alerts have it as a member */
+    struct jd_instances found = {.arena = step->arena};
+    rule->kind->find(view, rule, x, &found);
+    for (uint32_t i = 0; i < found.count; i++) {
+        list->filter |= jd_filter_bit(instance_hash(rule, &found.items[i]));
+        items_add(step, list, (struct item){.rule = rule, .instance = &found.items[i]});
+    }
+}
+
+/* What touch x can change: the rules of which it matches a selector, each once. */
+static void gather_instances(struct jd_step *step, struct jd_touches *view, struct jd_touch *x, bool civil,
+                             struct items *list)
 {
     const struct jd_program *program = step->program;
-    for (uint32_t w = 0; w < entry->words; w++) {
-        /* Rules of which it matches a: or b:, each once. */
-        uint64_t rules = (entry->bits[w] | entry->bits[w] >> 1) & UINT64_C(0x5555555555555555);
+    for (uint32_t w = 0; w < step->fold->selectors.words; w++) {
+        uint64_t rules = x->bits[w];
+        rules = (rules | rules >> 1 | rules >> 2) & JD_SELECTOR_RULES;
         for (; rules != 0; rules &= rules - 1) {
-            const struct jd_rule *rule = &program->rules[w * 32 + (uint32_t)__builtin_ctzll(rules) / 2];
-            if (civil && !civil_rule(rule))
-                continue;
-            struct jd_instances found = {.arena = step->arena};
-            rule->kind->find(view, rule, jd_touches_open(view, entry), &found);
-            for (uint32_t i = 0; i < found.count; i++)
-                items_add(step, list, (struct item){.rule = rule, .instance = &found.items[i]});
+            uint32_t at = w * JD_SELECTOR_WORD_RULES + (uint32_t)__builtin_ctzll(rules) / JD_SELECTOR_STRIDE;
+            if (!civil || civil_rule(&program->rules[at]))
+                gather_rule(step, view, &program->rules[at], x, list);
         }
     }
 }
@@ -329,42 +394,51 @@ static void sort(struct jd_step *step, struct items *list)
     list->items = from;
 }
 
-static void settle(struct jd_step *step, struct items *list, enum jd_cause cause)
+/* One instance: what was there, if anything, against what is. */
+static void settle_one(struct jd_step *step, const struct item *item, const struct jd_alert *held,
+                       const struct concern *concern, enum jd_cause cause)
 {
+    const struct jd_instance *instance = item->instance;
+    if (instance != NULL && item->rule->kind->deadlines)
+        set_deadline(step, item->rule, instance);
+    if (instance != NULL && instance->status != JD_STATUS_NONE)
+        hold(step, item->rule, instance, held);
+    else if (stands(held) && !(cause == JD_CAUSE_RESCHEDULED && jd_fault_bug("move_forgets_old")))
+        retract(step, held,
+                concern->key.ptr != NULL && has_member(held, concern->key) ? cause : JD_CAUSE_CORRECTED);
+}
+
+static void settle(struct jd_step *step, struct items *list, const struct concern *concern,
+                   enum jd_cause cause)
+{
+    gather_alerts(step, concern, list);
     sort(step, list);
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct item *item = &list->items[i];
-        bool both = item->alert != NULL && i + 1 < list->count && same_instance(item, item + 1);
-        if (both)
-            hold(step, item->rule, list->items[++i].instance, item->alert);
-        else if (item->instance != NULL)
-            hold(step, item->rule, item->instance, NULL);
-        else if (item->alert->status == JD_STATUS_OPEN &&
-                 !(cause == JD_CAUSE_RESCHEDULED && jd_fault_bug("move_forgets_old")))
-            retract(step, item->alert, cause);
+    for (uint32_t i = 0; i < list->count;) {
+        const struct item *first = &list->items[i], *item = first;
+        if (first->alert != NULL && i + 1 < list->count && same_instance(first, first + 1))
+            item = first + 1;
+        settle_one(step, item, first->alert, concern, cause);
+        for (i++; i < list->count && same_instance(first, &list->items[i]);)
+            i++; /* the same again, or less */
     }
 }
 
-static void refresh(struct jd_step *step, struct jd_touches *view, struct jd_str key, bool civil,
-                    enum jd_cause cause)
+void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const struct jd_engagement *before,
+                       enum jd_cause cause)
 {
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct items list = {0};
-    uint32_t hash = jd_hash32(key), from, to;
-    gather_alerts(step, key, civil, &list);
+    uint32_t hash = jd_hash32(engagement_key), from, to;
+    if (before != NULL && jd_touch_stands(before))
+        gather_instances(step, &view, jd_touches_gone(&view, before), false, &list);
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
         if (slot->hash == hash && (slot->flags & JD_SLOT_STANDS) &&
-            jd_str_eq(jd_entry_engagement(slot->entry), key))
-            gather_instances(step, view, slot->entry, civil, &list);
+            jd_str_eq(jd_entry_engagement(slot->entry), engagement_key))
+            gather_instances(step, &view, jd_touches_open(&view, slot->entry), false, &list);
     }
-    settle(step, &list, cause);
-}
-
-void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, enum jd_cause cause)
-{
-    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
-    refresh(step, &view, engagement_key, false, cause);
+    settle(step, &list, &(struct concern){.key = engagement_key}, cause);
 }
 
 void jd_alerts_refresh_civil(struct jd_step *step)
@@ -374,14 +448,29 @@ void jd_alerts_refresh_civil(struct jd_step *step)
         any = any || civil_rule(&step->program->rules[i]);
     if (!any)
         return;
-    uint32_t from, to, count = 0;
-    jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
-    struct jd_str *keys = jd_arena_array(step->arena, to - from, sizeof *keys);
-    for (; from < to; from++)
-        keys[count++] = jd_arena_str(step->arena, jd_entry_engagement(step->state->slots[from].entry));
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
-    for (uint32_t i = 0; i < count; i++)
-        refresh(step, &view, keys[i], true, JD_CAUSE_CORRECTED);
+    struct items list = {0};
+    uint32_t from, to;
+    jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
+    for (; from < to; from++)
+        if (step->state->slots[from].flags & JD_SLOT_STANDS)
+            gather_instances(step, &view, jd_touches_open(&view, step->state->slots[from].entry), true,
+                             &list);
+    settle(step, &list, &(struct concern){.civil = true}, JD_CAUSE_CORRECTED);
+}
+
+void jd_alerts_deadline(struct jd_step *step, struct jd_entry *entry)
+{
+    struct jd_deadline_entry deadline = *jd_entry_read_deadline(entry, step->arena);
+    jd_step_delete(step, entry);
+    const struct jd_entry *bearer = jd_state_entry(step->state, JD_ENTRY_ENGAGEMENT, deadline.engagement);
+    const struct jd_rule *rule = rule_of(step->program, deadline.rule);
+    if (bearer == NULL || rule == NULL || !(bearer->flags & JD_SLOT_STANDS))
+        return;
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    struct items list = {0};
+    gather_rule(step, &view, rule, jd_touches_open(&view, bearer), &list);
+    settle(step, &list, &(struct concern){0}, JD_CAUSE_CORRECTED);
 }
 
 /* ---- the end of alerts ---- */
@@ -390,7 +479,7 @@ static void close_alert(struct jd_step *step, struct jd_entry *entry)
 {
     struct jd_alert alert = *jd_entry_read_alert(entry, step->arena);
     jd_step_delete(step, entry);
-    if (alert.status != JD_STATUS_OPEN)
+    if (!stands(&alert))
         return;
     alert.revision++;
     alert.final = JD_TRUE;
@@ -418,7 +507,7 @@ static bool has_version(const struct jd_alert *alert, const struct jd_engagement
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement)
 {
     struct items list = {0};
-    gather_alerts(step, engagement->key, false, &list);
+    gather_alerts(step, &(struct concern){.key = engagement->key}, &list);
     for (uint32_t i = 0; i < list.count; i++)
         if (has_version(list.items[i].alert, engagement))
             close_alert(step, jd_state_entry(step->state, JD_ENTRY_ALERT, list.items[i].alert->alert_id));

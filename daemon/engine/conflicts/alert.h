@@ -2,21 +2,27 @@
  *
  *            ┌──────── update (phase, severity, observed, evidence) ─┐
  *   open ────┴─► open ──── no longer holds ───► retracted (cause) ───┴─► holds again: open, same id
- *                 │                                 │
- *                 │ nothing can change it           │ a member is no longer held
- *                 ▼                                 ▼
- *               final (one more revision), gone    gone
+ *                 │ ▲                               │
+ *                 ▼ │ answered late, or not         │ a member is no longer held
+ *              resolved                             ▼
+ *                 │ nothing can change it          gone
+ *                 ▼
+ *               final (one more revision), gone
  *
- * A pair is frozen when the latest of its members is older than the allowed lateness and none is a plan
- * that may lapse: whatever would change it is refused as too late. */
+ * An instance is frozen when its horizon is older than the allowed lateness and no member is a plan that
+ * may lapse: whatever would change it is refused as too late. */
 #ifndef JOURNEYD_ENGINE_CONFLICTS_ALERT_H
 #define JOURNEYD_ENGINE_CONFLICTS_ALERT_H
 
 #include "engine/step.h"
 
-/* An engagement has another version, has lapsed, or its hour has come: look again at every instance
- * that it is or was a member of. `cause` is given to those that no longer hold. */
-void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, enum jd_cause cause);
+/* An engagement has another version than `before` (NULL: it had none, or the same), has lapsed, or its
+ * hour has come: look again at every instance that it can change or could. `cause` is given to those that
+ * had it as a member and no longer hold. */
+void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const struct jd_engagement *before,
+                       enum jd_cause cause);
+/* The timer of an instance: its deadline has passed. */
+void jd_alerts_deadline(struct jd_step *step, struct jd_entry *entry);
 /* The physician's zone has changed: rules with civil windows are looked at again. */
 void jd_alerts_refresh_civil(struct jd_step *step);
 /* An engagement has left the state: its alerts, closed long ago, go with it. */

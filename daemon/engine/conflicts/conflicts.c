@@ -7,7 +7,8 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
     {
         .name = "proximity",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN,
-        .optional = JD_TAKES_SAME | JD_TAKES_DIFFERENT | JD_TAKES_UNLESS | JD_TAKES_JOINT,
+        .optional = JD_TAKES_SAME | JD_TAKES_DIFFERENT | JD_TAKES_UNLESS | JD_TAKES_JOINT | JD_TAKES_LISTS,
+        .pairs = true,
         .find = jd_proximity_find,
     },
     {.name = NULL},

@@ -1,9 +1,10 @@
 /* Kinds of conflict: one row a kind.
  *
- * A kind answers one question and keeps nothing: which instances that contain touch x hold now, with
- * which members? Opening, updating, retracting, closing and naming alerts is the same for all kinds
- * (alert.c). Its row also says which keys of conflicts.yaml it takes, from which the policy's parser,
- * its errors and the reference derive. A new kind is a new file and a new row. */
+ * A kind answers one question and keeps nothing: which instances can touch x change as it comes or goes,
+ * and does each hold now, with which members? Opening, updating, resolving, retracting, closing and naming
+ * alerts is the same for all kinds (alert.c); so is waking up at a deadline that a kind names. Its row also
+ * says which keys of conflicts.yaml it takes, from which the policy's parser, its errors and the reference
+ * derive. A new kind is a new file and a new row. */
 #ifndef JOURNEYD_ENGINE_CONFLICTS_H
 #define JOURNEYD_ENGINE_CONFLICTS_H
 
@@ -13,25 +14,31 @@
 enum jd_parameter {
     JD_TAKES_A_B = 1u << 0,       /* a:, b: */
     JD_TAKES_WITHIN = 1u << 1,    /* within: */
-    JD_TAKES_SAME = 1u << 2,      /* same:, list-valued fields too */
+    JD_TAKES_SAME = 1u << 2,      /* same: */
     JD_TAKES_DIFFERENT = 1u << 3, /* different: */
     JD_TAKES_UNLESS = 1u << 4,    /* unless: */
     JD_TAKES_JOINT = 1u << 5,     /* unless: joint */
+    JD_TAKES_LISTS = 1u << 6,     /* same: over list-valued fields */
 };
 
 struct jd_touches; /* the touches of a physician, engine/touches.h */
 struct jd_touch;
 
-/* An instance of a rule that holds. */
+/* An instance of a rule: it holds, or x may have ended it. */
 struct jd_instance {
-    struct jd_str parts[2]; /* as semantics names it, in its order */
+    const struct jd_str *parts; /* as semantics names it, in its order */
     uint32_t part_count;
-    const struct jd_touch *members[2]; /* in time order; ties: engagement key */
+    enum jd_alert_status status; /* NONE: it does not hold; what follows up to `deadline` is not set */
+    const struct jd_touch *const *members; /* in time order; ties: engagement key */
     uint32_t member_count;
     enum jd_alert_phase phase;
     enum jd_severity severity;
     struct jd_decimal observed, limit;
     enum jd_unit unit;
+    jd_time horizon; /* nothing later than this can change it */
+    /* Kinds with deadlines: when the bearer is looked at again, JD_NEVER: only when something comes. */
+    jd_time deadline;
+    const struct jd_touch *bearer;
 };
 
 struct jd_instances {
@@ -43,7 +50,11 @@ struct jd_instances {
 struct jd_conflict_kind {
     const char *name;
     uint32_t required, optional; /* enum jd_parameter */
-    /* Appends every instance of `rule` that has `x` as a member and holds at the view's now. */
+    /* An instance is a pair that goes with either member: both lie inside valid_from .. valid_to, and what
+     * is gone is not asked. */
+    bool pairs;
+    bool deadlines; /* its instances name deadlines */
+    /* Appends every instance of `rule` that `x` can change, as it is at the view's now. */
     void (*find)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                  struct jd_instances *out);
 };
@@ -51,5 +62,12 @@ struct jd_conflict_kind {
 /* The table, in the order of the reference; NULL name ends it. */
 extern const struct jd_conflict_kind jd_conflict_kinds[];
 const struct jd_conflict_kind *jd_conflict_kind_of(struct jd_str name); /* NULL: no such kind */
+
+/* Is `t` inside valid_from .. valid_to? */
+static inline bool jd_rule_valid(const struct jd_rule *rule, jd_time t)
+{
+    return (rule->valid_from == JD_TIME_NONE || t >= rule->valid_from) &&
+           (rule->valid_to == JD_TIME_NONE || t < rule->valid_to);
+}
 
 #endif

@@ -5,12 +5,62 @@
 #include "engine/conflicts/conflicts.h"
 #include "engine/touches.h"
 
+/* Touches by (time, engagement key). */
+struct jd_members {
+    struct jd_touch **items;
+    uint32_t count, capacity;
+};
+
+/* The standing touches with from <= time <= to that match a selector of the rule and take part in it; their
+ * bodies still closed. */
+struct jd_members jd_members_find(struct jd_touches *view, const struct jd_rule *rule,
+                                  enum jd_selector_place place, jd_time from, jd_time to);
+/* Does the touch match that selector and take part? */
+bool jd_touch_is(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *touch,
+                 enum jd_selector_place place);
+/* Does it match any selector of the rule? */
+bool jd_rule_asks(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *touch);
+/* By (time, engagement key). */
+int jd_touch_order(const struct jd_touch *x, const struct jd_touch *y);
+
+/* `same:` alone, or `same:` and `different:`; a touch that lacks a named field takes no part. Loads both. */
+bool jd_touches_same(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                     struct jd_touch *y);
+bool jd_touches_compared(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                         struct jd_touch *y);
+/* Has it every field that `same:` and `different:` name? */
+bool jd_touch_takes_part(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *touch);
+/* Is the pair left out by `unless: joint`? Both are loaded. */
+bool jd_touches_joint(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
+                      const struct jd_touch *y);
+
 /* PREVENTABLE while a member is planned and its time lies ahead. */
 enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now);
-struct jd_instance *jd_instances_add(struct jd_instances *list);
+
+/* One reading of an instance as (a, b) for `severity:`; what a kind does not have is NULL. */
+struct jd_reading {
+    const struct jd_touch *a, *b;
+};
+/* The first case that holds for some reading. Phase and observed of the instance are set. */
+enum jd_severity jd_severity_of(const struct jd_rule *rule, const struct jd_instance *instance,
+                                const struct jd_reading *readings, uint32_t count);
+
+/* Appends an instance with one part, or more, that does not hold. */
+struct jd_instance *jd_instances_add(struct jd_instances *list, const struct jd_str *parts, uint32_t count);
+/* Makes it hold with these members; phase is set, the rest is the kind's. */
+void jd_instance_hold(struct jd_touches *view, struct jd_instance *instance,
+                      const struct jd_touch *const *members, uint32_t count);
+/* A pair that holds; horizon: the later of the two. */
+struct jd_instance *jd_instances_pair(struct jd_touches *view, struct jd_instances *list, struct jd_touch *x,
+                                      struct jd_touch *y);
+/* An instance that bears a touch's name. */
+struct jd_instance *jd_instances_bearer(struct jd_touches *view, struct jd_instances *list,
+                                        const struct jd_touch *bearer);
+
+typedef void jd_find_instances(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                               struct jd_instances *out);
 
 /* proximity.c: two touches a, b of different engagements, |t(a) - t(b)| <= within; one for each pair. */
-void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
-                       struct jd_instances *out);
+jd_find_instances jd_proximity_find;
 
 #endif

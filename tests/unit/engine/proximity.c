@@ -261,7 +261,7 @@ Test(proximity, a_declared_group_stands_for_its_values)
 {
     static const struct jd_str values[] = {{"dose", 4}, {"dosing", 6}, {"safety", 6}};
     static const uint16_t sets[] = {1, 1, 2};
-    static const struct jd_group group = {{"topics", 6}, values, sets, 3};
+    static const struct jd_group group = {{"topics", 6}, values, sets, 3, NULL};
     struct jd_field_ref topic;
     cr_assert(jd_field_ref_of(JD_STR("topic"), &topic));
     topic.group = &group;
