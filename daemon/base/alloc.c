@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,4 +28,13 @@ char *jd_alloc_text(const char *text)
     char *copy = jd_alloc(size);
     memcpy(copy, text, size);
     return copy;
+}
+
+/* By default glibc gives the top of a heap back to the system after each batch, and large blocks at once, to
+ * take (and have zeroed) as many pages again for the next one. */
+void jd_alloc_keep_freed(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that glibc takes */
+    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    (void)mallopt(M_TOP_PAD, 1 << 20);
 }

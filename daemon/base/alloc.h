@@ -8,6 +8,8 @@
 
 void *jd_alloc(size_t size);                     /* zeroed, at least one byte; owned: free() */
 void *jd_alloc_array(size_t count, size_t size); /* the same for an array; the product is checked */
-char *jd_alloc_text(const char *text);           /* a copy; NULL stays NULL */
+/* For a process that works in waves: memory that was freed stays with it for the next wave. */
+void jd_alloc_keep_freed(void);
+char *jd_alloc_text(const char *text); /* a copy; NULL stays NULL */
 
 #endif

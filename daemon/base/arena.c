@@ -62,7 +62,7 @@ static void next_block(struct jd_arena *arena, size_t size)
     arena->used = 0;
 }
 
-void *jd_arena_alloc(struct jd_arena *arena, size_t size)
+void *jd_arena_raw(struct jd_arena *arena, size_t size)
 {
     if (size > arena->limit)
         out_of_memory(arena, size);
@@ -71,8 +71,12 @@ void *jd_arena_alloc(struct jd_arena *arena, size_t size)
         next_block(arena, need);
     void *p = arena->current->bytes + arena->used;
     arena->used += need;
-    memset(p, 0, size);
     return p;
+}
+
+void *jd_arena_alloc(struct jd_arena *arena, size_t size)
+{
+    return memset(jd_arena_raw(arena, size), 0, size);
 }
 
 void *jd_arena_array(struct jd_arena *arena, size_t count, size_t item_size)
@@ -92,8 +96,9 @@ struct jd_str jd_arena_str(struct jd_arena *arena, struct jd_str s)
 {
     if (s.ptr == NULL)
         return s;
-    char *copy = jd_arena_alloc(arena, (size_t)s.size + 1);
+    char *copy = jd_arena_raw(arena, (size_t)s.size + 1);
     memcpy(copy, s.ptr, s.size);
+    copy[s.size] = '\0';
     return (struct jd_str){copy, s.size};
 }
 
@@ -111,25 +116,38 @@ struct jd_str jd_arena_join(struct jd_arena *arena, const struct jd_str *parts, 
 
 struct jd_str jd_arena_printf(struct jd_arena *arena, const char *format, ...)
 {
+    enum { USUAL = 128 }; /* bytes that a first attempt has */
     va_list args;
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int size = vsnprintf(NULL, 0, format, args);
+    struct jd_arena_mark mark = jd_arena_mark(arena);
+    char *text = jd_arena_raw(arena, USUAL);
+    int wrote = vsnprintf(text, USUAL, format, args);
+    size_t size = wrote < 0 ? 0 : (size_t)wrote;
     va_end(args);
-    char *text = jd_arena_alloc(arena, (size_t)(size < 0 ? 0 : size) + 1);
-    if (size > 0)
-        (void)vsnprintf(text, (size_t)size + 1, format, again);
+    if (size < USUAL) {
+        arena->used -= USUAL;
+        (void)jd_arena_raw(arena, size + 1);
+    } else {
+        jd_arena_rewind(arena, mark);
+        text = jd_arena_raw(arena, size + 1);
+        (void)vsnprintf(text, size + 1, format, again);
+    }
     va_end(again);
-    return (struct jd_str){text, size < 0 ? 0u : (uint32_t)size};
+    return (struct jd_str){text, (uint32_t)size};
 }
 
 void *jd_arena_grow(struct jd_arena *arena, void *items, uint32_t count, uint32_t *capacity, size_t item_size)
 {
     uint32_t larger = *capacity == 0 ? 16 : *capacity * 2;
-    void *copy = jd_arena_array(arena, larger, item_size);
+    size_t size, old = (size_t)count * item_size;
+    if (__builtin_mul_overflow((size_t)larger, item_size, &size))
+        out_of_memory(arena, SIZE_MAX);
+    char *copy = jd_arena_raw(arena, size);
     if (count > 0)
-        memcpy(copy, items, (size_t)count * item_size);
+        memcpy(copy, items, old);
+    memset(copy + old, 0, size - old);
     *capacity = larger;
     return copy;
 }

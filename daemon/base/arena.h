@@ -26,6 +26,7 @@ void jd_arena_done(struct jd_arena *arena);
  * exhausted: callers bound what they put in (limits on records and batches), so that is our bug; it
  * prints what was asked for and aborts. */
 void *jd_arena_alloc(struct jd_arena *arena, size_t size);
+void *jd_arena_raw(struct jd_arena *arena, size_t size); /* the same, but not zeroed */
 void *jd_arena_array(struct jd_arena *arena, size_t count, size_t item_size);
 /* Bytes still to be had before the cap. */
 size_t jd_arena_left(const struct jd_arena *arena);

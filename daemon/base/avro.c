@@ -81,39 +81,22 @@ static void clear_field(const struct jd_field *field, char *at)
 
 /* ---- writing ---- */
 
-static inline void put(struct jd_buf *out, const void *bytes, size_t size)
-{
-    if (out->capacity - out->size < size) {
-        jd_buf_bytes(out, bytes, size);
-        return;
-    }
-    memcpy(out->bytes + out->size, bytes, size);
-    out->size += size;
-}
-
-static inline void put_byte(struct jd_buf *out, unsigned char byte)
-{
-    put(out, &byte, 1);
-}
-
 static inline void put_long(struct jd_buf *out, int64_t value)
 {
     uint64_t z = ((uint64_t)value << 1) ^ (uint64_t)(value < 0 ? -1 : 0);
-    unsigned char bytes[VARINT_MAX];
-    size_t n = 0;
-    while (z > 0x7F) {
-        bytes[n++] = (unsigned char)(z | 0x80);
-        z >>= 7;
-    }
-    bytes[n++] = (unsigned char)z;
-    put(out, bytes, n);
+    if (out->capacity - out->size < VARINT_MAX)
+        jd_buf_reserve(out, VARINT_MAX);
+    char *to = out->bytes + out->size;
+    for (; z > 0x7F; z >>= 7)
+        *to++ = (char)(z | 0x80);
+    *to++ = (char)z;
+    out->size = (size_t)(to - out->bytes);
 }
 
 static inline void put_str(struct jd_buf *out, struct jd_str s)
 {
     put_long(out, s.size);
-    if (s.size > 0)
-        put(out, s.ptr, s.size);
+    jd_buf_str(out, s);
 }
 
 static void write_list(const struct jd_field *field, const struct jd_list *list, struct jd_buf *out)
@@ -133,26 +116,7 @@ static void write_list(const struct jd_field *field, const struct jd_list *list,
             }
         }
     }
-    put_byte(out, 0);
-}
-
-/* Digits of a decimal into `text` (at least 32 bytes); returns their number. */
-static size_t decimal_digits(struct jd_decimal d, char *text)
-{
-    char back[32];
-    size_t n = 0;
-    uint64_t left = d.units < 0 ? 0 - (uint64_t)d.units : (uint64_t)d.units;
-    for (unsigned i = 0; left > 0 || i <= d.scale; i++) {
-        if (i == d.scale && i > 0)
-            back[n++] = '.';
-        back[n++] = (char)('0' + left % 10);
-        left /= 10;
-    }
-    if (d.units < 0)
-        back[n++] = '-';
-    for (size_t i = 0; i < n; i++)
-        text[i] = back[n - 1 - i];
-    return n;
+    jd_buf_byte(out, 0);
 }
 
 static void write_value(const struct jd_field *field, const char *at, struct jd_buf *out)
@@ -169,12 +133,12 @@ static void write_value(const struct jd_field *field, const char *at, struct jd_
         put_long(out, *(const int64_t *)(const void *)at);
         break;
     case JD_BOOL:
-        put_byte(out, *(const uint8_t *)at == JD_TRUE);
+        jd_buf_byte(out, *(const uint8_t *)at == JD_TRUE);
         break;
     case JD_DECIMAL: {
         struct jd_decimal d = *(const struct jd_decimal *)(const void *)at;
-        char text[32];
-        size_t size = d.scale == JD_DECIMAL_NONE ? 0 : decimal_digits(d, text);
+        char text[JD_DECIMAL_TEXT_MAX];
+        size_t size = d.scale == JD_DECIMAL_NONE ? 0 : jd_decimal_digits(d, text);
         put_str(out, (struct jd_str){text, (uint32_t)size});
         break;
     }
@@ -184,7 +148,7 @@ static void write_value(const struct jd_field *field, const char *at, struct jd_
         unsigned char bytes[8];
         for (unsigned i = 0; i < 8; i++)
             bytes[i] = (unsigned char)(bits >> (8 * i));
-        put(out, bytes, sizeof bytes);
+        jd_buf_bytes(out, bytes, sizeof bytes);
         break;
     }
     case JD_RECORD:
@@ -196,7 +160,7 @@ static void write_value(const struct jd_field *field, const char *at, struct jd_
         break;
     case JD_VARIANT: {
         const struct jd_variant *variant = (const struct jd_variant *)(const void *)at;
-        put(out, variant->body.ptr, variant->body.size);
+        jd_buf_str(out, variant->body);
         break;
     }
     }
@@ -217,7 +181,7 @@ void jd_avro_write_fields(const struct jd_record *record, const void *value, uin
                      field->kind == JD_DOUBLE;
         if (!plain || field->kind == JD_VARIANT) {
             if (is_absent(field, at)) {
-                put_byte(out, 0);
+                jd_buf_byte(out, 0);
                 continue;
             }
             put_long(out, field->kind == JD_VARIANT
@@ -373,12 +337,12 @@ static bool read_list(struct reader *r, const struct jd_field *field, struct jd_
 static bool read_decimal(struct reader *r, const struct jd_field *field, struct jd_decimal *out)
 {
     struct jd_str text;
-    char canonical[32];
+    char canonical[JD_DECIMAL_TEXT_MAX];
     if (!take_str(r, field->name, sizeof canonical, &text))
         return false;
     if (!jd_decimal_parse(text, out))
         return fail(r, field->name, "not a decimal");
-    if (text.size != decimal_digits(*out, canonical) || memcmp(text.ptr, canonical, text.size) != 0)
+    if (text.size != jd_decimal_digits(*out, canonical) || memcmp(text.ptr, canonical, text.size) != 0)
         return fail(r, field->name, "decimal not canonical");
     return true;
 }

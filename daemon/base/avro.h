@@ -31,9 +31,13 @@ uint64_t jd_digest(struct jd_str bytes);
 
 /* Text <-> decimal, time. Strict: RFC 3339 with offset, years 0001..9999, leap second refused. */
 JD_MUST_CHECK bool jd_decimal_parse(struct jd_str text, struct jd_decimal *out);
+enum { JD_DECIMAL_TEXT_MAX = 32 };
+/* The canonical digits of a decimal that is not absent; how many. */
+size_t jd_decimal_digits(struct jd_decimal d, char text[JD_DECIMAL_TEXT_MAX]);
 struct jd_str jd_decimal_text(struct jd_decimal d, struct jd_arena *arena);
 int jd_decimal_cmp(struct jd_decimal a, struct jd_decimal b);
 JD_MUST_CHECK bool jd_time_parse(struct jd_str text, jd_time *out);
-struct jd_str jd_time_text(jd_time t, struct jd_arena *arena); /* 2026-03-04T10:00:00.000Z */
+/* 2026-03-04T10:00:00.000Z; beyond the years that can be parsed, for people, the date alone */
+struct jd_str jd_time_text(jd_time t, struct jd_arena *arena);
 
 #endif

@@ -83,18 +83,31 @@ bool jd_decimal_parse(struct jd_str text, struct jd_decimal *out)
     return true;
 }
 
+size_t jd_decimal_digits(struct jd_decimal d, char text[JD_DECIMAL_TEXT_MAX])
+{
+    char back[JD_DECIMAL_TEXT_MAX];
+    size_t n = 0;
+    uint64_t left = d.units < 0 ? 0 - (uint64_t)d.units : (uint64_t)d.units;
+    for (unsigned i = 0; left > 0 || i <= d.scale; i++) {
+        if (i == d.scale && i > 0)
+            back[n++] = '.';
+        back[n++] = (char)('0' + left % 10);
+        left /= 10;
+    }
+    if (d.units < 0)
+        back[n++] = '-';
+    for (size_t i = 0; i < n; i++)
+        text[i] = back[n - 1 - i];
+    return n;
+}
+
 struct jd_str jd_decimal_text(struct jd_decimal d, struct jd_arena *arena)
 {
-    static const int64_t power[] = {1,      10,      100,      1000,      10000,
-                                    100000, 1000000, 10000000, 100000000, 1000000000};
+    char text[JD_DECIMAL_TEXT_MAX];
     if (d.scale > SCALE_MAX)
         return (struct jd_str){0};
-    int64_t whole = d.units / power[d.scale], part = d.units % power[d.scale];
-    const char *sign = d.units < 0 ? "-" : "";
-    long long w = (long long)(whole < 0 ? -whole : whole), f = (long long)(part < 0 ? -part : part);
-    if (d.scale == 0)
-        return jd_arena_printf(arena, "%s%lld", sign, w);
-    return jd_arena_printf(arena, "%s%lld.%0*lld", sign, w, (int)d.scale, f);
+    size_t size = jd_decimal_digits(d, text);
+    return jd_arena_str(arena, (struct jd_str){text, (uint32_t)size});
 }
 
 int jd_decimal_cmp(struct jd_decimal a, struct jd_decimal b)
@@ -172,6 +185,13 @@ bool jd_time_parse(struct jd_str text, jd_time *out)
     return true;
 }
 
+static char *put_digits(char *to, int64_t number, int count)
+{
+    for (int i = count - 1; i >= 0; i--, number /= 10)
+        to[i] = (char)('0' + number % 10);
+    return to + count;
+}
+
 struct jd_str jd_time_text(jd_time t, struct jd_arena *arena)
 {
     if (t == JD_TIME_NONE)
@@ -179,7 +199,23 @@ struct jd_str jd_time_text(jd_time t, struct jd_arena *arena)
     int64_t days = t / JD_DAY - (t % JD_DAY < 0), rest = t - days * JD_DAY;
     int year, month, day;
     jd_civil_from_days(days, &year, &month, &day);
-    return jd_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
-                           (int)(rest / JD_HOUR), (int)(rest / JD_MINUTE % 60), (int)(rest / JD_SECOND % 60),
-                           (int)(rest % JD_SECOND));
+    if (year < 0 || year > 9999) /* a deadline of ours; nothing like it is read */
+        return jd_arena_printf(arena, "%d-%02d-%02d", year, month, day);
+    char text[sizeof "2026-03-04T10:00:00.000Z"], *to = text;
+    const struct {
+        int64_t number;
+        int count;
+        char after;
+    } parts[] = {{year, 4, '-'},
+                 {month, 2, '-'},
+                 {day, 2, 'T'},
+                 {rest / JD_HOUR, 2, ':'},
+                 {rest / JD_MINUTE % 60, 2, ':'},
+                 {rest / JD_SECOND % 60, 2, '.'},
+                 {rest % JD_SECOND, 3, 'Z'}};
+    for (size_t i = 0; i < JD_COUNT(parts); i++) {
+        to = put_digits(to, parts[i].number, parts[i].count);
+        *to++ = parts[i].after;
+    }
+    return jd_arena_str(arena, (struct jd_str){text, (uint32_t)(to - text)});
 }

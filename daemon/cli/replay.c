@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/alloc.h"
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
@@ -448,6 +449,7 @@ static bool prepare(struct replay *replay)
 
 static enum jd_exit run(const void *arguments_given, const struct jd_words *operands, struct jd_error *err)
 {
+    jd_alloc_keep_freed();
     (void)operands; /* none: the table says so */
     struct jd_diagnostics problems;
     jd_diagnostics_init(&problems);

@@ -10,6 +10,7 @@
 #include "adapters/clock.h"
 #include "adapters/http.h"
 #include "adapters/notify.h"
+#include "base/alloc.h"
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -265,6 +266,7 @@ static bool list_crash_points(struct jd_error *err)
 
 static enum jd_exit run(const void *arguments, const struct jd_words *operands, struct jd_error *err)
 {
+    jd_alloc_keep_freed();
     const struct run_arguments *args = arguments;
     (void)operands;
     if (args->crash_points)

@@ -18,9 +18,9 @@ void jd_json_write_str(struct jd_str s, struct jd_buf *out)
         jd_buf_bytes(out, s.ptr + plain, i - plain);
         plain = i + 1;
         if (c >= 0x20)
-            jd_buf_printf(out, "\\%c", c);
+            jd_buf_bytes(out, (const char[]){'\\', (char)c}, 2);
         else if (c >= 8 && c <= 13 && short_form[c - 8] != '\0')
-            jd_buf_printf(out, "\\%c", short_form[c - 8]);
+            jd_buf_bytes(out, (const char[]){'\\', short_form[c - 8]}, 2);
         else
             jd_buf_printf(out, "\\u%04x", c);
     }
@@ -122,7 +122,7 @@ static void write_value(const struct jd_field *field, const void *at, struct jd_
         jd_json_write_str(jd_time_text(*(const jd_time *)at, out->arena), out);
         return;
     case JD_INT:
-        jd_buf_printf(out, "%lld", (long long)*(const int64_t *)at);
+        jd_buf_number(out, *(const int64_t *)at);
         return;
     case JD_BOOL:
         jd_buf_text(out, *(const uint8_t *)at == JD_TRUE ? "true" : "false");
@@ -157,7 +157,12 @@ void jd_json_write(const struct jd_record *record, const void *value, struct jd_
         const void *at = (const char *)value + field->offset;
         if (is_absent(field, at))
             continue;
-        jd_buf_printf(out, first ? "\"%s\":" : ",\"%s\":", field->name);
+        jd_buf_reserve(out, (size_t)field->name_size + 4);
+        if (!first)
+            jd_buf_byte(out, ',');
+        jd_buf_byte(out, '"');
+        jd_buf_bytes(out, field->name, field->name_size);
+        jd_buf_bytes(out, "\":", 2);
         write_value(field, at, out);
         first = false;
     }

@@ -1,7 +1,9 @@
 /* Decimals and times as text. Expected values: POSIX `date -u -d`, and arithmetic by hand. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/avro.h"
 #include "base/civil.h"
@@ -176,4 +178,49 @@ Test(text, every_day_of_the_calendar_follows_the_one_before)
                     cr_assert_fail("%04d-%02d-%02d", y, m, d);
             }
     cr_assert(day * JD_DAY == JD_TIME_MAX + 1);
+}
+
+Test(text, numbers_and_times_are_written_as_the_c_library_writes_them)
+{
+    static const int64_t numbers[] = {0, -1, 7, 10, -1000, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < JD_COUNT(numbers); i++) {
+        struct jd_buf buf;
+        char expected[32];
+        jd_buf_init(&buf, &arena);
+        jd_buf_number(&buf, numbers[i]);
+        (void)snprintf(expected, sizeof expected, "%lld", (long long)numbers[i]);
+        cr_assert(jd_str_eq(jd_buf_done(&buf), jd_str_of(expected)), "%s", expected);
+    }
+    for (jd_time t = JD_TIME_MIN; t <= JD_TIME_MAX - 11 * JD_DAY; t += 10 * JD_DAY + 12345678) {
+        time_t seconds = (time_t)((t - (t % 1000 + 1000) % 1000) / 1000);
+        struct tm tm;
+        char date[32], expected[64];
+        cr_assert(gmtime_r(&seconds, &tm) != NULL);
+        (void)snprintf(date, sizeof date, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+                       tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        (void)snprintf(expected, sizeof expected, "%s.%03dZ", date, (int)((t % 1000 + 1000) % 1000));
+        cr_assert(jd_str_eq(jd_time_text(t, &arena), jd_str_of(expected)), "%s", expected);
+        jd_arena_reset(&arena);
+    }
+    cr_assert(jd_str_eq(jd_time_text(JD_TIME_MAX + 1, &arena), JD_STR("10000-01-01")));
+}
+
+Test(text, a_printed_text_is_whole_however_long)
+{
+    char long_text[1000];
+    memset(long_text, 'x', sizeof long_text - 1);
+    for (size_t size = 0; size < sizeof long_text; size++) {
+        struct jd_buf buf;
+        long_text[size] = '\0';
+        jd_buf_init(&buf, &arena);
+        jd_buf_text(&buf, "head ");
+        jd_buf_printf(&buf, "%s", long_text);
+        struct jd_str text = jd_arena_printf(&arena, "%s", long_text), whole = jd_buf_done(&buf);
+        char *after = jd_arena_alloc(&arena, 1); /* must not lie within the text */
+        *after = '!';
+        cr_assert(jd_str_eq(text, jd_str_of(long_text)) && text.ptr[size] == '\0', "%zu", size);
+        cr_assert(whole.size == size + 5 && memcmp(whole.ptr + 5, long_text, size) == 0, "%zu", size);
+        long_text[size] = 'x';
+        jd_arena_reset(&arena);
+    }
 }
