@@ -39,14 +39,15 @@ cpp_check() {
         --cppcheck-build-dir=build/cppcheck --suppressions-list=tests/lint/cppcheck.suppress \
         -Iinclude -Idaemon -DJD_VERSION='"x"' daemon
 }
-tidy() { # only what changed since it last passed: a file, or any header
-    local headers
-    mkdir -p build/tidy
-    headers=$(sources '*.h' .clang-tidy | xargs cat | sha256sum)
+tidy() { # only what changed since it last passed: a file, or a header that it includes
+    local config
+    export TIDY_PASSED=${JD_CACHE:-.cache}/tidy
+    mkdir -p "$TIDY_PASSED"
+    config=$(cat .clang-tidy; clang-tidy --version)
     # shellcheck disable=SC2016
-    sources 'daemon/*.c' | HEADERS=$headers FLAGS=$flags xargs -P2 -n1 bash -c '
+    sources 'daemon/*.c' | CONFIG=$config FLAGS=$flags xargs -P2 -n1 bash -c '
         file=$0
-        stamp=build/tidy/$( (echo "$HEADERS"; cat "$file") | sha256sum | cut -c1-32)
+        stamp=$TIDY_PASSED/$( (echo "$CONFIG$FLAGS"; cat "$file"; gcc -std=c17 -E -P $FLAGS "$file") | sha256sum | cut -c1-32)
         [ -e "$stamp" ] && exit 0
         clang-tidy --quiet "$file" -- -std=c17 $FLAGS 2>/dev/null && touch "$stamp"'
 }
