@@ -252,6 +252,7 @@ static const struct jd_field jd_alert_fields[] = {
     STRING(citation, .max = SENTENCE_MAX),
     STRING(jurisdiction, OPTIONAL),
     STRING(policy, REQUIRED),
+    INT(other_currency, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S

@@ -160,3 +160,30 @@ enum jd_sharing jd_field_shared(const struct jd_event *a, const struct jd_event 
                 return JD_SHARE_YES;
     return JD_SHARE_NO;
 }
+
+struct jd_str jd_field_plain_text(const struct jd_event *event, const struct jd_field_ref *ref)
+{
+    struct jd_value value;
+    if (!jd_field_get(event, ref, 0, &value))
+        return (struct jd_str){0};
+    return value.kind == JD_STRING ? value.text
+                                   : jd_symbol_text(jd_touch_fields[ref->field].symbols, value.code);
+}
+
+struct jd_str jd_field_text(const struct jd_event *event, const struct jd_field_ref *ref,
+                            struct jd_arena *arena)
+{
+    struct jd_value value;
+    const struct jd_touch_field *field = &jd_touch_fields[ref->field];
+    if (!jd_field_get(event, ref, 0, &value))
+        return (struct jd_str){0};
+    if (field->kind == JD_TIME)
+        return jd_time_text(value.time, arena);
+    if (field->kind == JD_DECIMAL || field->kind == JD_INT)
+        return jd_decimal_text(value.decimal, arena);
+    if (field->kind == JD_BOOL)
+        return value.code == JD_TRUE ? JD_STR("true") : JD_STR("false");
+    struct jd_str text = jd_field_plain_text(event, ref);
+    uint16_t set = ref->group == NULL ? 0 : set_of(ref->group, text);
+    return set == 0 ? text : ref->group->set_names[set - 1];
+}

@@ -3,6 +3,7 @@
 #ifndef JOURNEYD_ENGINE_FIELDS_H
 #define JOURNEYD_ENGINE_FIELDS_H
 
+#include "base/arena.h"
 #include "engine/program.h"
 
 /* X(name in C, name in a policy, kind of one value, list-valued, symbols of an ENUM, place in jd_event).
@@ -75,6 +76,12 @@ struct jd_value {
 /* The value number `index`; false when there is none: the field is absent, or the list ended. */
 bool jd_field_get(const struct jd_event *event, const struct jd_field_ref *ref, uint32_t index,
                   struct jd_value *out);
+
+/* The value of a field as text, of a group the name of its set. Absent: the touch lacks it. */
+struct jd_str jd_field_text(const struct jd_event *event, const struct jd_field_ref *ref,
+                            struct jd_arena *arena);
+/* The same of a field that holds text or a closed list, whatever its group; borrowed. */
+struct jd_str jd_field_plain_text(const struct jd_event *event, const struct jd_field_ref *ref);
 
 /* Do both have the field, and do they share a value of it (group: a set of values)? */
 enum jd_sharing { JD_SHARE_ABSENT, JD_SHARE_NO, JD_SHARE_YES };

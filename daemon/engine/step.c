@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
+#include "engine/conflicts/amount.h"
 
 /* ---- what a step leaves behind ---- */
 
@@ -157,6 +158,13 @@ static const char *refusal(const struct jd_step *step, const struct jd_input *in
         return "too_many_versions";
     if (input->class == JD_CLASS_FACT)
         return NULL; /* never too late: it applies from a bound that is stored with it */
+    int64_t units;
+    const struct jd_event *event = input->event;
+    if ((event->amount.scale != JD_DECIMAL_NONE && !jd_amount_units(event->amount, &units)) ||
+        (event->quantity != JD_INT_NONE && !jd_amount_units((struct jd_decimal){event->quantity, 0}, &units)))
+        return "amount_out_of_range";
+    if (event->end != JD_TIME_NONE && event->end - jd_touch_time(event) > JD_INTERVAL_MAX)
+        return "interval_too_long";
     jd_time t = jd_touch_time(input->event), oldest = step->now - program->allowed_lateness_ms;
     if (t < oldest || (held != NULL && wins && jd_touch_stands(held) && jd_touch_time(&held->event) < oldest))
         return "too_late";

@@ -7,6 +7,8 @@
 
 /* Versions that one engagement may have while it is held; the next is refused "too_many_versions". */
 enum { JD_VERSIONS_MAX = 1024 };
+/* How long a touch may last; a longer one is refused "interval_too_long". */
+#define JD_INTERVAL_MAX (31 * JD_DAY)
 
 /* Time of a touch: `start`, else `time`. */
 jd_time jd_touch_time(const struct jd_event *event);

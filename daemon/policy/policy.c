@@ -197,6 +197,10 @@ static void fill_group(struct jd_compile *c, struct jd_group *group, const struc
             for (uint32_t j = 0; j < list->count; j++)
                 add_to_group(c, group, values, numbers, &list->items[j], (uint16_t)(i + 1));
     }
+    struct jd_str *names = jd_arena_array(c->arena, sets->count, sizeof *names);
+    for (uint32_t i = 0; i < sets->count; i++)
+        names[i] = sets->members[i].key;
+    group->set_names = names;
     group->values = values;
     group->sets = numbers;
 }

@@ -1,5 +1,5 @@
-/* conflicts.yaml: a list of rules. The keys that every rule has are here; which others a rule takes, its
- * kind's row says (engine/conflicts/conflicts.h). */
+/* conflicts.yaml: a list of rules. The keys that every rule has are here, those of kinds in parameters.c;
+ * which of them a rule takes, its kind's row says (engine/conflicts/conflicts.h). */
 #include <string.h>
 
 #include "base/contract.h"
@@ -7,22 +7,14 @@
 #include "engine/conflicts/conflicts.h"
 #include "engine/fields.h"
 #include "engine/time.h"
-#include "policy/compile.h"
+#include "policy/rules.h"
 
 enum { RULES_MAX = 1000, SEVERITIES_MAX = 32, KINDS_MAX = 32 };
 #define VERSION_MAX 1000000000
 
-/* A rule as it is read; then it becomes a jd_rule. */
-struct written_rule {
-    struct jd_rule rule;
-    int64_t mode, scope; /* enums, while they are read */
-    struct jd_fields same, different;
-    struct jd_unless unless;
-};
-
 /* A value of a closed list; later ones are refused. */
-static uint8_t read_symbol(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
-                           const struct jd_symbols *symbols, const char *expected)
+uint8_t jd_read_symbol(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                       const struct jd_symbols *symbols, const char *expected)
 {
     uint8_t value = node->kind == JD_NODE_SCALAR ? jd_symbol_of(symbols, node->text) : 0;
     if (value == 0) {
@@ -35,7 +27,7 @@ static uint8_t read_symbol(struct jd_compile *c, const struct jd_key *key, const
 
 static void read_mode(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    uint8_t mode = read_symbol(c, key, node, &jd_mode_symbols, "alert or block");
+    uint8_t mode = jd_read_symbol(c, key, node, &jd_mode_symbols, "alert or block");
     if (mode == JD_MODE_SHADOW)
         jd_error_at(c, node->place, "mode: shadow is not supported by this version");
     else if (mode != 0)
@@ -60,14 +52,14 @@ static void read_scope(struct jd_compile *c, const struct jd_key *key, const str
 static void read_severity(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                           void *out)
 {
-    *(enum jd_severity *)out = (enum jd_severity)read_symbol(c, key, node, &jd_severity_symbols,
-                                                             "info, low, medium, high or critical");
+    *(enum jd_severity *)out = (enum jd_severity)jd_read_symbol(c, key, node, &jd_severity_symbols,
+                                                                "info, low, medium, high or critical");
 }
 
 static void read_phase(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     *(enum jd_alert_phase *)out =
-        (enum jd_alert_phase)read_symbol(c, key, node, &jd_alert_phase_symbols, "preventable or incident");
+        (enum jd_alert_phase)jd_read_symbol(c, key, node, &jd_alert_phase_symbols, "preventable or incident");
 }
 
 static void read_case_span(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
@@ -93,6 +85,8 @@ static void read_when(struct jd_compile *c, const struct jd_key *key, const stru
         {"within", read_case_span, .offset = offsetof(struct jd_severity_case, within)},
         {"a", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
         {"b", read_case_selector, .offset = offsetof(struct jd_severity_case, b)},
+        {"of", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
+        {"observed", jd_read_observed, .offset = 0},
         {0},
     };
     if (jd_read_map(c, node, key->name, keys, NULL, out) && node->count == 0)
@@ -152,37 +146,38 @@ static const struct jd_key rule_keys[] = {
     {"jurisdiction", jd_read_text, .offset = RULE(jurisdiction)},
     {"remedy", jd_read_text, .offset = RULE(remedy)},
     {"assignee", jd_read_text, .offset = RULE(assignee)},
+    {"of", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_OF},
     {"a", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_A_B},
     {"b", jd_read_selector, .offset = RULE(b), .parameter = JD_TAKES_A_B},
     {"within", jd_read_span, .offset = RULE(within), .parameter = JD_TAKES_WITHIN},
+    {"without", jd_read_selector, .offset = RULE(c), .parameter = JD_TAKES_WITHOUT},
+    {"until", jd_read_selector, .offset = RULE(c), .parameter = JD_TAKES_UNTIL},
+    {"max_open", jd_read_span, .offset = RULE(within), .parameter = JD_TAKES_UNTIL},
+    {"plus", jd_read_span, .offset = RULE(plus), .parameter = JD_TAKES_PLUS},
+    {"inclusive", jd_read_truth, .offset = RULE(inclusive), .parameter = JD_TAKES_ANSWER},
+    {"resolve_within", jd_read_span, .offset = RULE(resolve_within), .parameter = JD_TAKES_ANSWER},
+    {"window", jd_read_window, .parameter = JD_TAKES_WINDOW},
+    {"period", jd_read_period, .parameter = JD_TAKES_WINDOW},
+    {"per", jd_read_per, .parameter = JD_TAKES_WINDOW},
+    {"limit", jd_read_limit, .parameter = JD_TAKES_LIMIT},
+    {"at_least", jd_read_at_least, .parameter = JD_TAKES_LIMIT},
+    {"distinct", jd_read_distinct, .parameter = JD_TAKES_COUNT},
+    {"weights", jd_read_weights, .parameter = JD_TAKES_COUNT},
+    {"sum", jd_read_sum, .parameter = JD_TAKES_SUM},
+    {"currency", jd_read_currency, .parameter = JD_TAKES_SUM},
+    {"durations", jd_read_durations, .parameter = JD_TAKES_DURATIONS},
     {"same", jd_read_same, .offset = HERE(same), .parameter = JD_TAKES_SAME},
     {"different", jd_read_different, .offset = HERE(different), .parameter = JD_TAKES_DIFFERENT},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
     /* Keys of kinds and features that are not there yet. */
-    {.name = "of"},
-    {.name = "window"},
-    {.name = "limit"},
-    {.name = "at_least"},
-    {.name = "distinct"},
-    {.name = "weights"},
-    {.name = "period"},
-    {.name = "per"},
-    {.name = "currency"},
-    {.name = "sum"},
     {.name = "who"},
     {.name = "on_track"},
-    {.name = "without"},
-    {.name = "until"},
-    {.name = "plus"},
-    {.name = "max_open"},
     {.name = "link"},
     {.name = "axis"},
     {.name = "over"},
     {.name = "report"},
     {.name = "subject"},
     {.name = "lead"},
-    {.name = "inclusive"},
-    {.name = "resolve_within"},
     {.name = "require"},
     {.name = "joint_within"},
     {0},
@@ -197,10 +192,7 @@ static void read_nothing(struct jd_compile *c, const struct jd_key *key, const s
 
 static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct jd_node *node)
 {
-    static const struct jd_str later[] = {
-        {"frequency", 9}, {"budget", 6}, {"coverage", 8},     {"sequence", 8}, {"absence", 7},
-        {"requires", 8},  {"until", 5},  {"eligibility", 11}, {"overlap", 7},
-    };
+    static const struct jd_str later[] = {{"coverage", 8}, {"eligibility", 11}};
     const struct jd_member *member = jd_node_member(node, "kind");
     if (member == NULL || jd_node_is_null(&member->value))
         return NULL; /* said by the table of keys */
@@ -232,6 +224,8 @@ static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct
 /* Warns of a rule that no two touches can ever break. */
 static void check_fires(struct jd_compile *c, const struct written_rule *w, struct jd_place place)
 {
+    if (w->rule.kind != NULL && (w->rule.kind->required & JD_TAKES_A_HAPPENED) != 0)
+        return; /* it is about what is not there */
     for (uint32_t i = 0; i < w->same.count; i++) {
         const struct jd_field_ref *ref = &w->same.items[i];
         const char *name = jd_touch_fields[ref->field].name;
@@ -244,6 +238,20 @@ static void check_fires(struct jd_compile *c, const struct written_rule *w, stru
                 (!w->different.any || w->different.count == 1))
                 jd_warn_at(c, place, "the rule can never fire: %s is both in same: and in different:", name);
     }
+}
+
+/* What a rule has when nothing is written. */
+static void begin_rule(struct jd_compile *c, struct written_rule *w)
+{
+    w->rule.valid_from = w->rule.valid_to = JD_TIME_NONE;
+    w->rule.resolve_within = (struct jd_span){.unit = JD_SPAN_MS, .amount = 365 * JD_DAY};
+    w->rule.plus = (struct jd_span){.unit = JD_SPAN_MS};
+    w->limit.scale = w->at_least.scale = JD_DECIMAL_NONE;
+    if (w->rule.kind != NULL && (w->rule.kind->optional & JD_TAKES_SUM) != 0)
+        w->rule.measure = JD_MEASURE_AMOUNT;
+    w->durations = jd_arena_array(c->arena, JD_CHANNEL_END_, sizeof *w->durations);
+    for (int i = 0; i < JD_CHANNEL_END_; i++)
+        w->durations[i] = JD_HOUR;
 }
 
 static void finish_rule(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
@@ -266,6 +274,7 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
     if (rule->valid_from != JD_TIME_NONE && rule->valid_to != JD_TIME_NONE &&
         rule->valid_from >= rule->valid_to && to != NULL)
         jd_error_at(c, to->value.place, "valid_to: must be later than valid_from");
+    jd_finish_parameters(c, w, node);
     check_fires(c, w, node->place);
 }
 
@@ -310,8 +319,8 @@ void jd_compile_rules(struct jd_compile *c, const struct jd_node *root)
     for (uint32_t i = 0; i < root->count; i++) {
         const struct jd_node *node = &root->items[i];
         struct written_rule w = {.mode = JD_MODE_ALERT, .scope = JD_SCOPE_HCP};
-        w.rule.valid_from = w.rule.valid_to = JD_TIME_NONE;
         w.rule.kind = node->kind == JD_NODE_MAP ? kind_of(c, node) : NULL;
+        begin_rule(c, &w);
         /* Without a kind all keys are read, to find what else is wrong. */
         struct jd_taken taken = {.allowed = UINT32_MAX};
         if (w.rule.kind != NULL)
@@ -322,10 +331,8 @@ void jd_compile_rules(struct jd_compile *c, const struct jd_node *root)
         finish_rule(c, &w, node);
         rules[count] = w.rule;
         check_id(c, rules, count, root, i);
-        if (w.rule.within.unit != 0) {
-            int64_t reach = jd_span_reach(&w.rule.within);
-            c->program->window_ms = reach > c->program->window_ms ? reach : c->program->window_ms;
-        }
+        int64_t reach = jd_rule_reach(&w.rule);
+        c->program->window_ms = reach > c->program->window_ms ? reach : c->program->window_ms;
         count++;
     }
     sort_rules(rules, count);

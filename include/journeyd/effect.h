@@ -85,7 +85,8 @@ struct jd_alert {
     uint8_t unit; /* enum jd_unit, of observed and limit */
     jd_time opened_at;
     struct jd_str remedy, assignee, citation, jurisdiction;
-    struct jd_str policy; /* hash, 64 hex digits */
+    struct jd_str policy;   /* hash, 64 hex digits */
+    int64_t other_currency; /* of a budget: touches that were left out because of their currency */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

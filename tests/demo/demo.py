@@ -134,7 +134,7 @@ def history():
     refused = int(daemon.metric("journeyd_records_dead_lettered_total"))
     by_rule = collections.defaultdict(list)
     for alert in alerts.values():
-        if alert["status"] == "open":
+        if alert["status"] != "retracted":
             by_rule[alert["rule"]].append(alert)
 
     say(f"\n  {'':36}{'count':>8}{'physicians':>12}")

@@ -73,6 +73,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .observed = instance->observed,
         .limit = instance->limit,
         .unit = (uint8_t)instance->unit,
+        .other_currency = instance->other_currency > 0 ? instance->other_currency : JD_INT_NONE,
         .remedy = rule->remedy,
         .assignee = rule->assignee,
         .citation = rule->citation,
@@ -97,7 +98,7 @@ static bool unchanged(const struct jd_step *step, const struct jd_alert *a, cons
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && a->evidence_count == b->evidence_count &&
-           same_evidence(step, a, b);
+           a->other_currency == b->other_currency && same_evidence(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -239,7 +240,7 @@ static const struct jd_rule *rule_of(const struct jd_program *program, struct jd
 
 static bool is_civil(const struct jd_span *span)
 {
-    return span->unit != JD_SPAN_MS;
+    return span->unit == JD_SPAN_DAYS_LOCAL || span->unit == JD_SPAN_MONTHS;
 }
 
 /* Does a rule reckon with local dates anywhere? */

@@ -3,13 +3,65 @@
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 
+/* What all kinds may have, and what counts may. */
+enum {
+    COMMON = JD_TAKES_SAME | JD_TAKES_UNLESS | JD_TAKES_OBSERVED,
+    COUNTED = JD_TAKES_OF | JD_TAKES_LIMIT | JD_TAKES_WINDOW,
+    BETWEEN = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_CASE_A | JD_TAKES_CASE_B,
+};
+
 const struct jd_conflict_kind jd_conflict_kinds[] = {
     {
         .name = "proximity",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN,
-        .optional = JD_TAKES_SAME | JD_TAKES_DIFFERENT | JD_TAKES_UNLESS | JD_TAKES_JOINT | JD_TAKES_LISTS,
+        .optional = JD_TAKES_SAME | JD_TAKES_DIFFERENT | JD_TAKES_UNLESS | JD_TAKES_JOINT | JD_TAKES_LISTS |
+                    JD_TAKES_NEAR | JD_TAKES_CASE_A | JD_TAKES_CASE_B,
         .pairs = true,
         .find = jd_proximity_find,
+    },
+    {
+        .name = "frequency",
+        .required = JD_TAKES_OF,
+        .optional = COMMON | COUNTED | JD_TAKES_COUNT,
+        .find = jd_frequency_find,
+    },
+    {
+        .name = "budget",
+        .required = JD_TAKES_OF,
+        .optional = COMMON | COUNTED | JD_TAKES_SUM,
+        .find = jd_frequency_find,
+    },
+    {
+        .name = "sequence",
+        .required = JD_TAKES_A_B | JD_TAKES_WITHIN,
+        .optional = BETWEEN | JD_TAKES_WITHOUT | JD_TAKES_JOINT | JD_TAKES_NEAR,
+        .find = jd_sequence_find,
+    },
+    {
+        .name = "absence",
+        .required = JD_TAKES_A_B | JD_TAKES_WITHIN | JD_TAKES_A_HAPPENED | JD_TAKES_B_HAPPENED,
+        .optional = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_ANSWER | JD_TAKES_CASE_A,
+        .deadlines = true,
+        .find = jd_absence_find,
+    },
+    {
+        .name = "requires",
+        .required = JD_TAKES_A_B | JD_TAKES_WITHIN | JD_TAKES_A_HAPPENED,
+        .optional = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_CASE_B,
+        .find = jd_requires_find,
+    },
+    {
+        .name = "until",
+        .required = JD_TAKES_A_B | JD_TAKES_UNTIL,
+        .optional = BETWEEN | JD_TAKES_PLUS,
+        .find = jd_until_find,
+    },
+    {
+        .name = "overlap",
+        .required = JD_TAKES_A_B,
+        .optional = BETWEEN | JD_TAKES_JOINT | JD_TAKES_LISTS | JD_TAKES_DURATIONS,
+        .pairs = true,
+        .find = jd_overlap_find,
     },
     {.name = NULL},
 };

@@ -12,13 +12,29 @@
 
 /* Keys of a rule beyond those that every rule has. */
 enum jd_parameter {
-    JD_TAKES_A_B = 1u << 0,       /* a:, b: */
-    JD_TAKES_WITHIN = 1u << 1,    /* within: */
-    JD_TAKES_SAME = 1u << 2,      /* same: */
-    JD_TAKES_DIFFERENT = 1u << 3, /* different: */
-    JD_TAKES_UNLESS = 1u << 4,    /* unless: */
-    JD_TAKES_JOINT = 1u << 5,     /* unless: joint */
-    JD_TAKES_LISTS = 1u << 6,     /* same: over list-valued fields */
+    JD_TAKES_A_B = 1u << 0,         /* a:, b: */
+    JD_TAKES_WITHIN = 1u << 1,      /* within: */
+    JD_TAKES_SAME = 1u << 2,        /* same: */
+    JD_TAKES_DIFFERENT = 1u << 3,   /* different: */
+    JD_TAKES_UNLESS = 1u << 4,      /* unless: */
+    JD_TAKES_JOINT = 1u << 5,       /* unless: joint */
+    JD_TAKES_LISTS = 1u << 6,       /* same: over list-valued fields */
+    JD_TAKES_OF = 1u << 7,          /* of: */
+    JD_TAKES_LIMIT = 1u << 8,       /* limit: or at_least: */
+    JD_TAKES_WINDOW = 1u << 9,      /* window:, period: or per: */
+    JD_TAKES_COUNT = 1u << 10,      /* distinct:, weights: */
+    JD_TAKES_SUM = 1u << 11,        /* sum:, currency: */
+    JD_TAKES_WITHOUT = 1u << 12,    /* without: */
+    JD_TAKES_UNTIL = 1u << 13,      /* until:, max_open: */
+    JD_TAKES_PLUS = 1u << 14,       /* plus: */
+    JD_TAKES_ANSWER = 1u << 15,     /* inclusive:, resolve_within: */
+    JD_TAKES_DURATIONS = 1u << 16,  /* durations: */
+    JD_TAKES_NEAR = 1u << 17,       /* severity: when: { within: } */
+    JD_TAKES_OBSERVED = 1u << 18,   /* severity: when: { observed: } */
+    JD_TAKES_CASE_A = 1u << 19,     /* severity: when: { a: } */
+    JD_TAKES_CASE_B = 1u << 20,     /* severity: when: { b: } */
+    JD_TAKES_A_HAPPENED = 1u << 21, /* a: leaves planned touches out unless it names phase */
+    JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
 };
 
 struct jd_touches; /* the touches of a physician, engine/touches.h */
@@ -35,7 +51,8 @@ struct jd_instance {
     enum jd_severity severity;
     struct jd_decimal observed, limit;
     enum jd_unit unit;
-    jd_time horizon; /* nothing later than this can change it */
+    int64_t other_currency; /* budget: touches left out because of their currency */
+    jd_time horizon;        /* nothing later than this can change it */
     /* Kinds with deadlines: when the bearer is looked at again, JD_NEVER: only when something comes. */
     jd_time deadline;
     const struct jd_touch *bearer;

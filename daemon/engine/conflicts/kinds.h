@@ -62,5 +62,17 @@ typedef void jd_find_instances(struct jd_touches *view, const struct jd_rule *ru
 
 /* proximity.c: two touches a, b of different engagements, |t(a) - t(b)| <= within; one for each pair. */
 jd_find_instances jd_proximity_find;
+/* frequency.c: too many touches, or too much of what they add up to. */
+jd_find_instances jd_frequency_find;
+/* sequence.c: b after a, and no c between them. */
+jd_find_instances jd_sequence_find;
+/* absence.c: a that no b answers in time. */
+jd_find_instances jd_absence_find;
+/* requires.c: b without an a before it. */
+jd_find_instances jd_requires_find;
+/* until.c: b while a is open. */
+jd_find_instances jd_until_find;
+/* overlap.c: two touches at the same time. */
+jd_find_instances jd_overlap_find;
 
 #endif

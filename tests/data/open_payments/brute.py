@@ -1,42 +1,140 @@
 #!/usr/bin/env python3
-"""How many alerts the two proximity rules must give on the converted events: straight from the definition,
-quadratic per physician, sharing nothing with the daemon.
+"""What alerts the rules of config/policies/open-payments must give on the converted events: straight from the
+definitions, quadratic per physician, sharing nothing with the daemon and nothing with the model.
 
-  brute.py EVENTS.jsonl         one line a rule: id, alerts, physicians
+  brute.py EVENTS.jsonl              one line a rule: id, alerts, physicians
+  brute.py EVENTS.jsonl --instances  one JSON array an alert: rule, physician, instance, status, observed, evidence
 
-An alert is an unordered pair of touches of one physician and one team, one by a sales rep, the other by a
-medical role (msl, speaker), of different engagements, at most `within` apart.
+A touch is one event; `rep` is a sales representative's, `medical` one of a medical liaison (msl) or a speaker. All
+rules but team-crowding-week look at one physician and one team. Timers have run to the end.
 """
 import collections
 import datetime
+import decimal
 import json
 import sys
 
-RULES = [("medical-commercial-same-day", datetime.timedelta(0)),
-         ("medical-commercial-week", datetime.timedelta(days=7))]
+DAY = datetime.timedelta(days=1)
+Touch = collections.namedtuple("Touch", "at name role team amount id")
+MEDICAL = ("msl", "speaker")
 
 
-def main():
-    touches = collections.defaultdict(list)
-    with open(sys.argv[1], encoding="utf-8") as lines:
+def read(path):
+    physicians = collections.defaultdict(list)
+    with open(path, encoding="utf-8") as lines:
         for line in lines:
             event = json.loads(line)
             data = event["data"]
-            at = datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
-            touches[data["hcp_id"]].append((at, data["actor"]["role"], data["actor"]["team"]))
-    for rule, within in RULES:
-        alerts, physicians = 0, 0
-        for own in touches.values():
-            pairs = 0
-            for i, (at, role, team) in enumerate(own):
-                for other_at, other_role, other_team in own[i + 1:]:
-                    roles = {role, other_role}
-                    if (team == other_team and "sales_rep" in roles and roles & {"msl", "speaker"}
-                            and abs(at - other_at) <= within):
-                        pairs += 1
-            alerts += pairs
-            physicians += pairs > 0
-        print(rule, alerts, physicians)
+            if data["actor"]["role"] == "system":
+                continue
+            name = data.get("engagement_id") or json.dumps([event["source"], event["id"]], separators=(",", ":"))
+            physicians[data["hcp_id"]].append(Touch(
+                datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")), name, data["actor"]["role"],
+                data["actor"]["team"], decimal.Decimal(data["amount"]), event["id"]))
+    return physicians
 
 
-main()
+def ms(delta):
+    return int(delta / datetime.timedelta(milliseconds=1))
+
+
+def in_order(touches):
+    return sorted(touches, key=lambda t: (t.at, t.name.encode()))
+
+
+def proximity(touches, within):
+    for i, t in enumerate(touches):
+        for u in touches[i + 1:]:
+            if (t.team == u.team and "sales_rep" in (t.role, u.role) and (t.role in MEDICAL or u.role in MEDICAL)
+                    and abs(t.at - u.at) <= within):
+                yield sorted((t.name, u.name), key=str.encode), "open", ms(abs(t.at - u.at)), in_order((t, u))
+
+
+def rolling(touches, roles, window, limit, by_team):
+    """Every touch whose window holds more than `limit`: teams, or touches of its team."""
+    for t in touches:
+        inside = [u for u in touches if u.role in roles and t.at - window < u.at <= t.at and
+                  (not by_team or u.team == t.team)]
+        number = len(inside) if by_team else len({u.team for u in inside})
+        if t.role in roles and number > limit:
+            yield [t.name], "open", number, in_order(inside)
+
+
+def yearly(touches, limit):
+    periods = collections.defaultdict(list)
+    for t in touches:
+        if t.role == "sales_rep":
+            periods[t.team, t.at.year].append(t)
+    for (team, year), inside in periods.items():
+        total = sum(t.amount for t in inside)
+        if total > limit:
+            yield [team, str(year)], "open", total, in_order(inside)
+
+
+def unprepared(touches, window):
+    for b in touches:
+        if b.role == "speaker" and not any(a.role == "msl" and a.team == b.team and a.name != b.name and
+                                           b.at - window <= a.at <= b.at for a in touches):
+            yield [b.name], "open", 0, [b]
+
+
+def unanswered(touches, within, resolve_within):
+    for a in touches:
+        if a.role != "msl":
+            continue
+        later = in_order(b for b in touches if b.role == "sales_rep" and b.team == a.team and b.at > a.at)
+        if any(b.at <= a.at + within for b in later):
+            continue
+        late = [b for b in later if b.at <= a.at + resolve_within]
+        if late:
+            yield [a.name], "resolved", ms(late[0].at - a.at), [a, late[0]]
+        else:
+            yield [a.name], "open", 0, [a]
+
+
+def after_speaker(touches, within):
+    for b in touches:
+        if b.role != "sales_rep":
+            continue
+        before = in_order(a for a in touches if a.role == "speaker" and a.team == b.team and
+                          b.at - within <= a.at < b.at)
+        if before and not any(c.role == "msl" and c.team == b.team and before[-1].at < c.at < b.at for c in touches):
+            yield [b.name], "open", ms(b.at - before[-1].at), [before[-1], b]
+
+
+RULES = {
+    "medical-commercial-same-day": lambda own: proximity(own, 0 * DAY),
+    "medical-commercial-week": lambda own: proximity(own, 7 * DAY),
+    "team-crowding-week": lambda own: rolling(own, ("sales_rep",) + MEDICAL, 7 * DAY, 2, False),
+    "rep-overcontact-30d": lambda own: rolling(own, ("sales_rep",), 30 * DAY, 4, True),
+    "meal-budget-year": lambda own: yearly(own, decimal.Decimal(500)),
+    "speaker-without-medical": lambda own: unprepared(own, 90 * DAY),
+    "medical-unanswered": lambda own: unanswered(own, 60 * DAY, 365 * DAY),
+    "rep-after-speaker": lambda own: after_speaker(own, 3 * DAY),
+}
+
+
+def instances(path):
+    """(rule, physician, instance, status, observed as text, ids of the evidence), in no order."""
+    physicians = read(path)
+    for rule, find in RULES.items():
+        for hcp, touches in physicians.items():
+            for instance, status, observed, evidence in find(touches):
+                if isinstance(observed, decimal.Decimal):
+                    observed = format(observed.normalize(), "f")
+                yield rule, hcp, instance, status, str(observed), [t.id for t in evidence]
+
+
+def main():
+    alerts, physicians = collections.Counter(), collections.defaultdict(set)
+    for rule, hcp, *rest in instances(sys.argv[1]):
+        if "--instances" in sys.argv:
+            print(json.dumps([rule, hcp, *rest]))
+        alerts[rule] += 1
+        physicians[rule].add(hcp)
+    for rule in RULES if "--instances" not in sys.argv else ():
+        print(rule, alerts[rule], len(physicians[rule]))
+
+
+if __name__ == "__main__":
+    main()

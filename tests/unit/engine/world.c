@@ -214,8 +214,9 @@ static void print_alert(struct jd_buf *buf, const struct jd_alert *alert, bool r
                         struct jd_arena *arena)
 {
     const struct jd_str *parts = alert->instance.items;
-    jd_buf_printf(buf, JD_STR_FMT " " JD_STR_FMT "+" JD_STR_FMT, JD_STR_ARG(alert->rule),
-                  JD_STR_ARG(parts[0]), JD_STR_ARG(parts[1]));
+    jd_buf_printf(buf, JD_STR_FMT, JD_STR_ARG(alert->rule));
+    for (uint32_t i = 0; i < alert->instance.count; i++)
+        jd_buf_printf(buf, "%c" JD_STR_FMT, i == 0 ? ' ' : '+', JD_STR_ARG(parts[i]));
     if (revision)
         jd_buf_printf(buf, " r%lld", (long long)alert->revision);
     jd_buf_printf(buf, " " JD_STR_FMT, JD_STR_ARG(jd_symbol_text(&jd_status_symbols, alert->status)));

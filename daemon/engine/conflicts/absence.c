@@ -1,0 +1,65 @@
+/* absence: a without a b that answers it in time, once that time is over; the earliest later b resolves it.
+ *
+ *   a ──── within ────► deadline ──── resolve_within (from a) ────► nothing can change it
+ *            b: no instance │           b: resolved
+ *                           └ not yet past: looked at again then */
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/conflicts/kinds.h"
+#include "engine/time.h"
+
+/* The first b with from <= t(b) <= to that belongs to a. */
+static struct jd_touch *answer(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                               jd_time from, jd_time to)
+{
+    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_B, from, to);
+    for (uint32_t i = 0; i < found.count; i++)
+        if (!jd_str_eq(found.items[i]->key, a->key) && jd_touches_compared(view, rule, a, found.items[i]))
+            return found.items[i];
+    return NULL;
+}
+
+static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                  struct jd_instances *out)
+{
+    struct jd_instance *instance = jd_instances_bearer(view, out, a);
+    if (a->gone || !jd_rule_valid(rule, a->time) || !jd_touch_takes_part(view, rule, a))
+        return;
+    jd_touch_load(view, a);
+    jd_time deadline = jd_span_deadline(&rule->within, a->time, a->zone);
+    jd_time last = jd_span_deadline(&rule->resolve_within, a->time, a->zone);
+    jd_time first = a->time + (rule->inclusive ? 0 : 1);
+    if (answer(view, rule, a, first, deadline - jd_fault_bug("kind_absence")) != NULL)
+        return;
+    if (view->now <= deadline) {
+        instance->deadline = deadline + 1;
+        return;
+    }
+    struct jd_touch *b = answer(view, rule, a, deadline + 1, last);
+    const struct jd_touch *members[] = {a, b};
+    const struct jd_reading reading = {a, b};
+    if (b != NULL)
+        jd_touch_load(view, b);
+    jd_instance_hold(view, instance, members, b != NULL ? 2 : 1);
+    instance->status = b != NULL ? JD_STATUS_RESOLVED : JD_STATUS_OPEN;
+    instance->horizon = b != NULL ? b->time : last > deadline ? last : deadline;
+    instance->observed = (struct jd_decimal){b != NULL ? b->time - a->time : 0, 0};
+    instance->limit = (struct jd_decimal){b != NULL ? deadline - a->time : 1, 0};
+    instance->unit = b != NULL ? JD_UNIT_MS : JD_UNIT_TOUCHES;
+    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+}
+
+void jd_absence_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                     struct jd_instances *out)
+{
+    if (jd_touch_is(view, rule, x, JD_SELECTOR_A))
+        judge(view, rule, x, out);
+    if (!jd_touch_is(view, rule, x, JD_SELECTOR_B))
+        return;
+    int64_t within = jd_span_reach(&rule->within), resolve = jd_span_reach(&rule->resolve_within);
+    struct jd_members before =
+        jd_members_find(view, rule, JD_SELECTOR_A, x->time - (within > resolve ? within : resolve), x->time);
+    for (uint32_t i = 0; i < before.count; i++)
+        if (!jd_str_eq(before.items[i]->key, x->key))
+            judge(view, rule, before.items[i], out);
+}

@@ -1,0 +1,219 @@
+/* frequency and budget: what the touches before t (rolling), of a calendar period, or one touch alone come
+ * to, held against a limit. frequency counts touches, or distinct values, or adds weights; budget adds
+ * amounts of one currency, or quantities.
+ *
+ * All touches would be counted without opening a body where that alone keeps below the limit. */
+#include "base/avro.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/conflicts/amount.h"
+#include "engine/conflicts/kinds.h"
+#include "engine/fields.h"
+#include "engine/period.h"
+#include "engine/time.h"
+
+/* What some touches come to. */
+struct tally {
+    struct jd_members members; /* those that count */
+    int64_t sum;               /* of weights, amounts, quantities; in JD_AMOUNT_SCALE */
+    int64_t distinct, other_currency;
+};
+
+/* ---- one touch ---- */
+
+enum part { PART_NONE, PART_COUNTS, PART_OTHER_CURRENCY };
+
+static enum part part_of(const struct jd_rule *rule, const struct jd_event *event, int64_t *number)
+{
+    struct jd_value value;
+    *number = 0;
+    switch (rule->measure) {
+    case JD_MEASURE_COUNT:
+        return PART_COUNTS;
+    case JD_MEASURE_DISTINCT:
+        return jd_field_get(event, &rule->measured, 0, &value) ? PART_COUNTS : PART_NONE;
+    case JD_MEASURE_WEIGHTS:
+        *number = jd_weight_of(&rule->weights, event, &rule->measured);
+        return PART_COUNTS;
+    case JD_MEASURE_AMOUNT:
+        if (!jd_amount_units(event->amount, number))
+            return PART_NONE;
+        return event->currency.ptr == NULL || jd_str_eq(event->currency, rule->currency)
+                   ? PART_COUNTS
+                   : PART_OTHER_CURRENCY;
+    case JD_MEASURE_QUANTITY:
+        return event->quantity != JD_INT_NONE &&
+                       jd_amount_units((struct jd_decimal){event->quantity, 0}, number)
+                   ? PART_COUNTS
+                   : PART_NONE;
+    }
+    return PART_NONE;
+}
+
+static bool is_new_value(const struct jd_rule *rule, const struct tally *tally, const struct jd_touch *touch)
+{
+    for (uint32_t i = 0; i < tally->members.count; i++)
+        if (jd_field_shared(tally->members.items[i]->event, touch->event, &rule->measured) == JD_SHARE_YES)
+            return false;
+    return true;
+}
+
+/* `members` has room: it is the array of those that were found, kept in place. */
+static void count(const struct jd_rule *rule, struct tally *tally, struct jd_touch *touch)
+{
+    int64_t number;
+    enum part part = part_of(rule, touch->event, &number);
+    tally->other_currency += part == PART_OTHER_CURRENCY;
+    if (part != PART_COUNTS)
+        return;
+    tally->sum += number;
+    if (rule->measure == JD_MEASURE_DISTINCT)
+        tally->distinct += is_new_value(rule, tally, touch);
+    tally->members.items[tally->members.count++] = touch;
+}
+
+static struct jd_decimal total(const struct jd_rule *rule, const struct tally *tally)
+{
+    if (rule->measure == JD_MEASURE_COUNT)
+        return (struct jd_decimal){tally->members.count, 0};
+    if (rule->measure == JD_MEASURE_DISTINCT)
+        return (struct jd_decimal){tally->distinct, 0};
+    return jd_amount_decimal(tally->sum);
+}
+
+static bool over(const struct jd_rule *rule, struct jd_decimal number)
+{
+    int order = jd_decimal_cmp(number, rule->limit);
+    return order > 0 || (order == 0 && (rule->at_least || jd_fault_bug("kind_frequency_limit")));
+}
+
+/* Can so many touches be over the limit? */
+static bool can_be_over(const struct jd_rule *rule, uint32_t found)
+{
+    return (rule->measure != JD_MEASURE_COUNT && rule->measure != JD_MEASURE_DISTINCT) ||
+           over(rule, (struct jd_decimal){found, 0});
+}
+
+static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_instance *instance,
+                 const struct tally *tally, jd_time horizon, const struct jd_reading *reading)
+{
+    jd_instance_hold(view, instance, (const struct jd_touch *const *)tally->members.items,
+                     tally->members.count);
+    instance->observed = total(rule, tally);
+    instance->limit = rule->limit;
+    instance->unit = rule->measure == JD_MEASURE_AMOUNT     ? JD_UNIT_AMOUNT
+                     : rule->measure == JD_MEASURE_QUANTITY ? JD_UNIT_QUANTITY
+                                                            : JD_UNIT_TOUCHES;
+    instance->other_currency = tally->other_currency;
+    instance->horizon = horizon;
+    instance->severity = jd_severity_of(rule, instance, reading, 1);
+}
+
+/* ---- rolling, and one touch ---- */
+
+static void judge_touch(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *t,
+                        struct jd_instances *out)
+{
+    struct jd_instance *instance = jd_instances_bearer(view, out, t);
+    int64_t number;
+    if (t->gone || !jd_rule_valid(rule, t->time))
+        return;
+    struct jd_members found = {&t, 1, 1};
+    if (rule->period == JD_PERIOD_NONE)
+        found = jd_members_find(view, rule, JD_SELECTOR_A, t->time - jd_span_reach(&rule->within), t->time);
+    if (!can_be_over(rule, found.count))
+        return;
+    jd_touch_load(view, t);
+    if (part_of(rule, t->event, &number) != PART_COUNTS)
+        return;
+    struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
+    for (uint32_t i = 0; i < found.count; i++) {
+        struct jd_touch *u = found.items[i];
+        jd_touch_load(view, u);
+        if ((rule->period == JD_PERIOD_TOUCH ||
+             jd_span_covers(&rule->within, u->time, u->zone, t->time, t->zone)) &&
+            jd_touches_same(view, rule, t, u))
+            count(rule, &tally, u);
+    }
+    const struct jd_reading reading = {t, NULL};
+    if (over(rule, total(rule, &tally)))
+        hold(view, rule, instance, &tally, t->time, &reading);
+}
+
+static void find_touches(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                         struct jd_instances *out)
+{
+    struct jd_members after = {&x, 1, 1};
+    if (rule->period == JD_PERIOD_NONE) {
+        if (x->gone)
+            judge_touch(view, rule, x, out);
+        after = jd_members_find(view, rule, JD_SELECTOR_A, x->time, x->time + jd_span_reach(&rule->within));
+    }
+    for (uint32_t i = 0; i < after.count; i++)
+        judge_touch(view, rule, after.items[i], out);
+}
+
+/* ---- calendar ---- */
+
+/* Longer than two zones are apart at any time. */
+static const int64_t zones_apart = 2 * JD_DAY;
+
+static const struct jd_str *name_period(const struct jd_touches *view, const struct jd_rule *rule,
+                                        const struct jd_touch *x, struct jd_str label)
+{
+    struct jd_str *parts = jd_arena_array(view->arena, rule->same_count + 1, sizeof *parts);
+    for (uint32_t i = 0; i < rule->same_count; i++)
+        parts[i] = jd_field_text(x->event, &rule->same[i], view->arena);
+    parts[rule->same_count] = label;
+    return parts;
+}
+
+/* The touches of the period that belong to x; nothing when they cannot be over the limit. */
+static struct tally tally_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                                 const struct jd_calendar *period)
+{
+    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
+                                              period->end * JD_DAY + zones_apart);
+    struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
+    if (!can_be_over(rule, found.count))
+        return tally;
+    for (uint32_t i = 0; i < found.count; i++) {
+        struct jd_touch *u = found.items[i];
+        jd_touch_load(view, u);
+        int64_t day = jd_local_day(u->zone, u->time);
+        if (day >= period->first && day < period->end - jd_fault_bug("kind_calendar") &&
+            jd_touches_same(view, rule, x, u))
+            count(rule, &tally, u);
+    }
+    return tally;
+}
+
+static void find_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                        struct jd_instances *out)
+{
+    if (!jd_touch_takes_part(view, rule, x))
+        return;
+    jd_touch_load(view, x);
+    struct jd_calendar period = jd_calendar_of(rule->period, jd_local_day(x->zone, x->time), view->arena);
+    struct jd_instance *instance =
+        jd_instances_add(out, name_period(view, rule, x, period.label), rule->same_count + 1);
+    struct tally tally = tally_period(view, rule, x, &period);
+    if (tally.members.count == 0 || !over(rule, total(rule, &tally)))
+        return;
+    const struct jd_touch *last = tally.members.items[tally.members.count - 1];
+    jd_time end = jd_local_instant(last->zone, period.end * JD_DAY);
+    const struct jd_reading reading = {NULL, NULL};
+    if (jd_rule_valid(rule, end - 1))
+        hold(view, rule, instance, &tally, period.end * JD_DAY + zones_apart, &reading);
+}
+
+void jd_frequency_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                       struct jd_instances *out)
+{
+    if (!jd_touch_is(view, rule, x, JD_SELECTOR_A))
+        return;
+    if (rule->period == JD_PERIOD_NONE || rule->period == JD_PERIOD_TOUCH)
+        find_touches(view, rule, x, out);
+    else
+        find_period(view, rule, x, out);
+}

@@ -1,0 +1,55 @@
+/* requires: b without an a of another engagement in the window before it, b's own instant included. */
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/conflicts/kinds.h"
+#include "engine/time.h"
+
+static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b)
+{
+    struct jd_members before =
+        jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(&rule->within),
+                        b->time - jd_fault_bug("kind_requires"));
+    for (uint32_t i = before.count; i > 0; i--) {
+        struct jd_touch *a = before.items[i - 1];
+        if (jd_str_eq(a->key, b->key))
+            continue;
+        jd_touch_load(view, a);
+        jd_touch_load(view, b);
+        if (jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone).inside &&
+            jd_touches_compared(view, rule, a, b))
+            return true;
+    }
+    return false;
+}
+
+static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+                  struct jd_instances *out)
+{
+    struct jd_instance *instance = jd_instances_bearer(view, out, b);
+    if (b->gone || !jd_rule_valid(rule, b->time) || !jd_touch_takes_part(view, rule, b) ||
+        satisfied(view, rule, b))
+        return;
+    jd_touch_load(view, b);
+    const struct jd_touch *members[] = {b};
+    const struct jd_reading reading = {NULL, b};
+    jd_instance_hold(view, instance, members, 1);
+    instance->horizon = b->time;
+    instance->observed = (struct jd_decimal){0, 0};
+    instance->limit = (struct jd_decimal){1, 0};
+    instance->unit = JD_UNIT_TOUCHES;
+    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+}
+
+void jd_requires_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                      struct jd_instances *out)
+{
+    if (jd_touch_is(view, rule, x, JD_SELECTOR_B))
+        judge(view, rule, x, out);
+    if (!jd_touch_is(view, rule, x, JD_SELECTOR_A))
+        return;
+    struct jd_members after =
+        jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_span_reach(&rule->within));
+    for (uint32_t i = 0; i < after.count; i++)
+        if (!jd_str_eq(after.items[i]->key, x->key))
+            judge(view, rule, after.items[i], out);
+}

@@ -1,0 +1,73 @@
+/* sequence: b with an a in the window before it, the latest such a; with `without:`, no c between the two. */
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/conflicts/kinds.h"
+#include "engine/time.h"
+
+/* The latest a before b that belongs to it. */
+static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b)
+{
+    struct jd_members before =
+        jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(&rule->within), b->time - 1);
+    if (jd_fault_bug("kind_sequence")) { /* the earliest */
+        for (uint32_t i = 0; i < before.count / 2; i++) {
+            struct jd_touch *swap = before.items[i];
+            before.items[i] = before.items[before.count - 1 - i];
+            before.items[before.count - 1 - i] = swap;
+        }
+    }
+    for (uint32_t i = before.count; i > 0; i--) {
+        struct jd_touch *a = before.items[i - 1];
+        jd_touch_load(view, a);
+        jd_touch_load(view, b);
+        if (jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone).inside &&
+            jd_touches_compared(view, rule, a, b) && !jd_touches_joint(view, rule, a, b))
+            return a;
+    }
+    return NULL;
+}
+
+static bool between(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                    const struct jd_touch *b)
+{
+    if (rule->c.classes == 0)
+        return false;
+    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_C, a->time + 1, b->time - 1);
+    for (uint32_t i = 0; i < found.count; i++)
+        if (jd_touches_same(view, rule, a, found.items[i]))
+            return true;
+    return false;
+}
+
+static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+                  struct jd_instances *out)
+{
+    struct jd_instance *instance = jd_instances_bearer(view, out, b);
+    if (b->gone || !jd_rule_valid(rule, b->time))
+        return;
+    struct jd_touch *a = latest(view, rule, b);
+    if (a == NULL || between(view, rule, a, b))
+        return;
+    struct jd_distance distance = jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone);
+    const struct jd_touch *members[] = {a, b};
+    const struct jd_reading reading = {a, b};
+    jd_instance_hold(view, instance, members, 2);
+    instance->horizon = b->time;
+    instance->observed = (struct jd_decimal){distance.observed, 0};
+    instance->limit = (struct jd_decimal){distance.limit, 0};
+    instance->unit = distance.unit;
+    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+}
+
+void jd_sequence_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                      struct jd_instances *out)
+{
+    if (jd_touch_is(view, rule, x, JD_SELECTOR_B))
+        judge(view, rule, x, out);
+    if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) && !jd_touch_is(view, rule, x, JD_SELECTOR_C))
+        return;
+    struct jd_members after =
+        jd_members_find(view, rule, JD_SELECTOR_B, x->time + 1, x->time + jd_span_reach(&rule->within));
+    for (uint32_t i = 0; i < after.count; i++)
+        judge(view, rule, after.items[i], out);
+}

@@ -1,0 +1,68 @@
+/* until: b after a while a is open: no c has closed it, or less than `plus` ago; `max_open` ends it anyway.
+ * The latest such a is the evidence. */
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/conflicts/kinds.h"
+#include "engine/time.h"
+
+/* The earliest c after a that closes it, up to b; NULL: none. */
+static struct jd_touch *closing(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                                const struct jd_touch *b)
+{
+    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_C, a->time + 1, b->time);
+    for (uint32_t i = 0; i < found.count; i++)
+        if (jd_touches_same(view, rule, a, found.items[i]))
+            return found.items[i];
+    return NULL;
+}
+
+static bool is_open(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                    struct jd_touch *b)
+{
+    struct jd_touch *c = closing(view, rule, a, b);
+    if (c == NULL)
+        return true;
+    jd_touch_load(view, c);
+    return !jd_fault_bug("kind_until") && jd_span_covers(&rule->plus, c->time, c->zone, b->time, b->zone);
+}
+
+static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+                  struct jd_instances *out)
+{
+    struct jd_instance *instance = jd_instances_bearer(view, out, b);
+    if (b->gone || !jd_rule_valid(rule, b->time))
+        return;
+    struct jd_members before =
+        jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(&rule->within), b->time - 1);
+    for (uint32_t i = before.count; i > 0; i--) {
+        struct jd_touch *a = before.items[i - 1];
+        jd_touch_load(view, a);
+        jd_touch_load(view, b);
+        jd_time last = jd_span_deadline(&rule->within, a->time, a->zone);
+        if (b->time > last || !jd_touches_compared(view, rule, a, b) || !is_open(view, rule, a, b))
+            continue;
+        const struct jd_touch *members[] = {a, b};
+        const struct jd_reading reading = {a, b};
+        jd_instance_hold(view, instance, members, 2);
+        instance->horizon = b->time;
+        instance->observed = (struct jd_decimal){b->time - a->time, 0};
+        instance->limit = (struct jd_decimal){last - a->time, 0};
+        instance->unit = JD_UNIT_MS;
+        instance->severity = jd_severity_of(rule, instance, &reading, 1);
+        return;
+    }
+}
+
+void jd_until_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                   struct jd_instances *out)
+{
+    if (jd_touch_is(view, rule, x, JD_SELECTOR_B))
+        judge(view, rule, x, out);
+    if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) && !jd_touch_is(view, rule, x, JD_SELECTOR_C))
+        return;
+    struct jd_members after =
+        jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_span_reach(&rule->within));
+    for (uint32_t i = 0; i < after.count; i++)
+        if (after.items[i] != x)
+            judge(view, rule, after.items[i], out);
+}
