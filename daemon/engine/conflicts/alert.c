@@ -97,8 +97,9 @@ static bool same_evidence(const struct jd_step *step, const struct jd_alert *a, 
 static bool unchanged(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
-           jd_decimal_cmp(a->observed, b->observed) == 0 && a->evidence_count == b->evidence_count &&
-           a->other_currency == b->other_currency && same_evidence(step, a, b);
+           jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
+           a->evidence_count == b->evidence_count && a->other_currency == b->other_currency &&
+           same_evidence(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
