@@ -126,6 +126,7 @@ struct jd_rule {
     bool inclusive; /* absence: b at the same instant answers */
     enum jd_period period;
     enum jd_measure measure;
+    bool each; /* every touch of a calendar period over the limit is an instance */
     struct jd_decimal limit;
     bool at_least; /* the limit itself raises */
     struct jd_field_ref measured;

@@ -74,6 +74,14 @@ void jd_read_per(struct jd_compile *c, const struct jd_key *key, const struct jd
     }
 }
 
+void jd_read_report(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("each")))
+        ((struct written_rule *)out)->rule.each = true;
+    else
+        jd_expected(c, node, key->name, "each");
+}
+
 /* ---- against which limit ------------------------------------------------------------------------ */
 
 void jd_read_limit(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
@@ -338,6 +346,8 @@ static void finish_counted(struct jd_compile *c, struct written_rule *w, const s
         jd_error_at(c, node->place, "a rule: currency: is missing");
     if (w->rule.measure == JD_MEASURE_QUANTITY && w->rule.currency.ptr != NULL)
         jd_error_at(c, place_of(node, "currency"), "currency: does not go with sum: quantity");
+    if (w->rule.each && (w->rule.period == JD_PERIOD_NONE || w->rule.period == JD_PERIOD_TOUCH))
+        jd_error_at(c, place_of(node, "report"), "report: each goes with period: only");
     finish_limit(c, w, node);
 }
 

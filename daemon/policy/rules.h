@@ -22,8 +22,8 @@ uint8_t jd_read_symbol(struct jd_compile *c, const struct jd_key *key, const str
                        const struct jd_symbols *symbols, const char *expected);
 
 /* Readers of parameters; the target is the written rule. */
-jd_read_value jd_read_window, jd_read_limit, jd_read_at_least, jd_read_period, jd_read_per, jd_read_distinct,
-    jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;
+jd_read_value jd_read_window, jd_read_report, jd_read_limit, jd_read_at_least, jd_read_period, jd_read_per,
+    jd_read_distinct, jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;
 /* [jd_severity_case] observed: { gt: 5 } */
 jd_read_value jd_read_observed;
 

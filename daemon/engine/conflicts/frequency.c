@@ -168,14 +168,15 @@ static const struct jd_str *name_period(const struct jd_touches *view, const str
     return parts;
 }
 
-/* The touches of the period that belong to x; nothing when they cannot be over the limit. */
+/* The touches of the period that belong to x; where only their number matters, nothing when they cannot be
+ * over the limit. */
 static struct tally tally_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                                  const struct jd_calendar *period)
 {
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
                                               period->end * JD_DAY + zones_apart);
     struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
-    if (!can_be_over(rule, found.count))
+    if (!rule->each && !can_be_over(rule, found.count))
         return tally;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
@@ -188,6 +189,15 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
     return tally;
 }
 
+static bool period_holds(const struct jd_rule *rule, const struct tally *tally,
+                         const struct jd_calendar *period)
+{
+    if (tally->members.count == 0 || !over(rule, total(rule, tally)))
+        return false;
+    const struct jd_touch *last = tally->members.items[tally->members.count - 1];
+    return jd_rule_valid(rule, jd_local_instant(last->zone, period->end * JD_DAY) - 1);
+}
+
 static void find_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                         struct jd_instances *out)
 {
@@ -195,16 +205,23 @@ static void find_period(struct jd_touches *view, const struct jd_rule *rule, str
         return;
     jd_touch_load(view, x);
     struct jd_calendar period = jd_calendar_of(rule->period, jd_local_day(x->zone, x->time), view->arena);
-    struct jd_instance *instance =
-        jd_instances_add(out, name_period(view, rule, x, period.label), rule->same_count + 1);
     struct tally tally = tally_period(view, rule, x, &period);
-    if (tally.members.count == 0 || !over(rule, total(rule, &tally)))
+    bool holds = period_holds(rule, &tally, &period);
+    const jd_time horizon = period.end * JD_DAY + zones_apart;
+    const struct jd_reading none = {NULL, NULL};
+    if (!rule->each) {
+        struct jd_instance *instance =
+            jd_instances_add(out, name_period(view, rule, x, period.label), rule->same_count + 1);
+        if (holds)
+            hold(view, rule, instance, &tally, horizon, &none);
         return;
-    const struct jd_touch *last = tally.members.items[tally.members.count - 1];
-    jd_time end = jd_local_instant(last->zone, period.end * JD_DAY);
-    const struct jd_reading reading = {NULL, NULL};
-    if (jd_rule_valid(rule, end - 1))
-        hold(view, rule, instance, &tally, period.end * JD_DAY + zones_apart, &reading);
+    }
+    (void)jd_instances_bearer(view, out, x); /* it may have left the period, or no longer count */
+    for (uint32_t i = 0; i < tally.members.count; i++) {
+        struct jd_instance *instance = jd_instances_bearer(view, out, tally.members.items[i]);
+        if (holds)
+            hold(view, rule, instance, &tally, horizon, &none);
+    }
 }
 
 void jd_frequency_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
