@@ -5,16 +5,19 @@ import decimal
 import json
 import os
 
-from model import MS_DAY, UTC, touch_time
+from civil import MS_DAY, UTC
+from events import touch_time
 
 HOUR = 3600000
-ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "Pacific/Apia")
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "Pacific/Apia",
+         "Asia/Beirut", "America/Havana")
 # Around these moments clocks change, months end early, or nothing happens at all.
 ANCHORS = ("2024-03-20", "2024-10-20", "2024-02-10", "2023-12-15", "2024-06-01", "2025-01-20", "2024-11-01")
 TEAMS, PRODUCTS, TOPICS = ("T1", "T2"), ("P1", "P2"), ("safety", "dosing", "trial")
 MESSAGES, CHANNELS = ("m1", "m2", "m3"), ("in_person", "video", "phone")
 ROLES = ("sales_rep", "msl", "sales_rep", "msl", "speaker", "marketing")
-AMOUNTS = tuple(decimal.Decimal(s) for s in ("10", "99.99", "100", "250.5"))
+AMOUNTS = tuple(decimal.Decimal(s) for s in ("10", "99.99", "100", "250.5", "0.01", "-10"))
+WEIGHTS = (0, 1, 1, 2, decimal.Decimal("0.3"), decimal.Decimal("0.5"))
 TYPES = {"msl": ("msl_interaction.planned", "msl_interaction.completed", "msl_interaction.cancelled"),
          "speaker": ("event.speaker.planned", "event.speaker.completed", "event.speaker.cancelled"),
          "marketing": ("email.planned", "email.sent", "email.cancelled")}
@@ -31,36 +34,62 @@ def text(ms, offset=0):
 
 # ---------------------------------------------------------------------------------------------- policies
 
-def random_selector(rng):
+def random_selector(rng, phases=0.05):
     pick = rng.random()
-    if pick < 0.15:
-        return {}
-    if pick < 0.7:
-        return {"role": rng.choice(["sales_rep", "msl", ["msl", "speaker"], ["sales_rep", "marketing"]])}
-    return dict(rng.choice([
-        {}, {"channel": "in_person"}, {"channel": ["video", "phone"], "role": {"ne": "marketing"}},
-        {"product": {"exists": True}}, {"topic": {"not_in": ["safety"]}}, {"phase": "completed"}, {"phase": "planned"},
-        {"joint.role": "msl"}, {"amount": {"gt": decimal.Decimal("99.99")}}, {"amount": {"le": decimal.Decimal(100)}},
-        {"team": "T1", "product": ["P1", "P2"]}, {"attributes.kind": "x"}, {"initiated_by": "company"},
-        {"key_messages": "m1"}, {"topic": {"exists": False}}, {"on_label": True}]))
+    if pick < 0.35:
+        selector = {}
+    elif pick < 0.8:
+        selector = {"role": rng.choice(["sales_rep", "msl", ["msl", "speaker"], ["sales_rep", "marketing"],
+                                        {"ne": "marketing"}])}
+    else:
+        selector = dict(rng.choice([
+            {"channel": "in_person"}, {"channel": ["video", "phone"], "role": {"ne": "marketing"}},
+            {"product": {"exists": True}}, {"topic": {"not_in": ["safety"]}}, {"joint.role": "msl"},
+            {"amount": {"gt": decimal.Decimal("99.99")}}, {"amount": {"le": decimal.Decimal(100)}},
+            {"team": "T1", "product": ["P1", "P2"]}, {"attributes.kind": "x"}, {"initiated_by": "company"},
+            {"key_messages": "m1"}, {"topic": {"exists": False}}, {"on_label": True}, {"quantity": {"ge": 2}}]))
+    if rng.random() < phases:
+        selector["phase"] = rng.choice(["planned", "completed", ["planned", "completed"], ["planned", "completed"]])
+    return selector
 
 
-def random_within(rng):
-    return rng.choice([{"ms": 0}, {"ms": 12 * HOUR}, {"ms": 36 * HOUR}, {"ms": 3 * MS_DAY}, {"ms": 7 * MS_DAY},
-                       {"days": 0}, {"days": 1}, {"days": 3}, {"months": 1}])
+def spans(*texts):
+    unit = {"h": ("ms", HOUR), "d": ("ms", MS_DAY), "dates": ("days", 1), "mo": ("months", 1)}
+    return [{unit[u][0]: int(n) * unit[u][1]} for n, u in (text.split() for text in texts)]
 
 
-def random_severity(rng):
+WITHIN = spans("0 h", "12 h", "36 h", "3 d", "7 d", "0 dates", "1 dates", "3 dates", "1 mo")
+AFTER = spans("12 h", "36 h", "3 d", "7 d", "1 dates", "3 dates", "1 mo")
+WINDOW = spans("12 h", "36 h", "3 d", "7 d", "1 dates", "2 dates", "3 dates", "1 mo")
+VARIANTS = {
+    "proximity": "proximity", "overlap": "overlap", "sequence": "sequence", "absence": "absence",
+    "requires": "requires", "until": "until", "frequency rolling": "frequency", "frequency calendar": "frequency",
+    "frequency touch": "frequency", "frequency first": "frequency", "budget rolling": "budget",
+    "budget calendar": "budget", "budget touch": "budget", "budget first": "budget"}
+
+EACH = False  # whether the engine has `report: each`
+SHARE = {"overlap": 3, "sequence": 2, "absence": 2, "frequency touch": 2, "budget touch": 2, "frequency rolling": 2,
+         "budget rolling": 3, "budget calendar": 3, "budget first": 3}  # how often, where it is not 1
+
+
+def random_severity(rng, variant):
     if rng.random() < 0.4:
         return rng.choice(["low", "medium", "high", "critical"])
+    kind = VARIANTS[variant]
+    sides = {"requires": "b", "absence": "a", "frequency": (), "budget": ()}.get(kind, "ab")
+    if variant in ("frequency rolling", "budget rolling", "frequency touch", "budget touch"):
+        sides = ("of",)
     cases = []
     for _ in range(rng.randint(1, 2)):
         case = {"severity": rng.choice(["info", "low", "medium", "high", "critical"])}
         if rng.random() < 0.5:
             case["phase"] = rng.choice(["preventable", "incident"])
-        if rng.random() < 0.5:
-            case["within"] = rng.choice([{"days": 0}, {"ms": 12 * HOUR}, {"ms": 0}])
-        for side in "ab":
+        if kind in ("proximity", "sequence") and rng.random() < 0.5:
+            case["within"] = rng.choice(spans("0 dates", "12 h", "0 h"))
+        if kind in ("frequency", "budget") and rng.random() < 0.5:
+            case["observed"] = {rng.choice(["gt", "ge", "lt", "le"]): rng.choice([1, 2, 3, 100,
+                                                                                 decimal.Decimal("199.98")])}
+        for side in sides:
             if rng.random() < 0.25:
                 case[side] = random_selector(rng)
         if len(case) == 1:
@@ -69,35 +98,104 @@ def random_severity(rng):
     return cases + [{"severity": rng.choice(["low", "medium"])}]
 
 
-def random_rule(rng, number, start, days):
-    rule = {"id": "rule-%d" % number, "version": rng.randint(1, 3), "a": random_selector(rng),
-            "b": random_selector(rng), "within": random_within(rng), "mode": rng.choice(["alert", "alert", "block"]),
-            "severity": random_severity(rng)}
-    if rng.random() < 0.35:
-        rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["key_messages"], ["team", "topic"],
-                                   ["account_id"]])
+def random_numbers(rng, variant):
+    """The keys of a frequency or budget rule."""
+    kind, extent = variant.split()
+    rule = {"of": random_selector(rng)}
+    if extent in ("rolling", "first"):
+        rule["window"] = rng.choice(WINDOW)
+    if extent in ("calendar", "first"):
+        rule["period"] = "from_first" if extent == "first" else rng.choice(["day", "week", "month", "quarter", "year"])
+        if EACH and rng.random() < 0.25:
+            rule["report"] = "each"
+    if extent == "touch":
+        rule["per"] = "touch"
+    bounds = [0, 1, 1, 1, 2]
+    if kind == "budget":
+        if rng.random() < 0.3:
+            rule["sum"] = "quantity"
+        else:
+            rule["currency"] = rng.choice(["USD", "USD", "EUR"])
+            bounds = [10, 100, decimal.Decimal("109.99"), decimal.Decimal("199.98"), 0]
+    elif extent == "touch" or rng.random() < 0.3:
+        by = rng.choice(["channel", "team", "topic", "role"])
+        values = {"channel": CHANNELS, "team": TEAMS, "topic": TOPICS, "role": ROLES[:2]}[by]
+        rule["weights"] = {"by": by, "values": {v: rng.choice(WEIGHTS) for v in rng.sample(values, 2)}}
+        if rng.random() < 0.5:
+            rule["weights"]["default"] = rng.choice(WEIGHTS)
+        bounds = [decimal.Decimal("0.5"), 1, decimal.Decimal("1.3"), 2]
+    elif rng.random() < 0.4:
+        rule["distinct"] = rng.choice(["team", "actor", "role", "channel", "product", "similar"])
     if rng.random() < 0.25:
+        rule["at_least"] = rng.choice([b for b in bounds if b >= 1] + [2])
+    else:
+        rule["limit"] = rng.choice(bounds)
+    return rule
+
+
+def random_keys(rng, variant):
+    """The keys that are a kind's own."""
+    if variant.startswith(("frequency", "budget")):
+        return random_numbers(rng, variant)
+    named = {"absence": 0.5, "requires": 0.3}.get(variant, 0.1)
+    rule = {"a": random_selector(rng, named), "b": random_selector(rng, named if variant == "absence" else 0.05)}
+    if variant == "proximity":
+        rule["within"] = rng.choice(WITHIN)
+    elif variant == "overlap":
+        if rng.random() < 0.5:
+            rule["durations"] = {c: rng.choice([HOUR, 6 * HOUR, 25 * HOUR])
+                                 for c in rng.sample(("in_person", "video", "default"), rng.randint(1, 3))}
+    elif variant == "until":
+        rule.update(until=random_selector(rng, 0.2), max_open=rng.choice(AFTER))
+        if rng.random() < 0.4:
+            rule["plus"] = rng.choice([6, 24, 48]) * HOUR
+    else:
+        rule["within"] = rng.choice(AFTER + spans("0 dates"))
+    if variant == "sequence" and rng.random() < 0.5:
+        rule["without"] = random_selector(rng, 0.2)
+    if variant == "absence":
+        rule["within"] = rng.choice(spans("1 h", "12 h", "36 h", "3 d", "0 dates", "1 dates", "1 mo"))
+        if rng.random() < 0.3:
+            rule["inclusive"] = True
+        if rng.random() < 0.6:
+            rule["resolve_within"] = rng.choice(spans("2 d", "7 d", "30 d", "3 dates", "2 mo"))
+    return rule
+
+
+def random_rule(rng, number, variant, start, days):
+    kind = VARIANTS[variant]
+    rule = dict(random_keys(rng, variant), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
+                mode=rng.choice(["alert", "alert", "block"]), severity=random_severity(rng, variant))
+    pairs = kind in ("proximity", "overlap")
+    if rng.random() < 0.25:
+        rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
+                                  + [["key_messages"]] * pairs)
+    if "a" in rule and rng.random() < 0.2:
         rule["different"] = rng.choice([["actor"], ["role"], {"any": ["team", "product"]}, ["similar"], ["channel"]])
         same = rule.get("same", [])
         if set(same) & set(rule["different"] if isinstance(rule["different"], list) else rule["different"]["any"]):
             del rule["different"]
-    if rng.random() < 0.35:
-        rule["unless"] = rng.choice([["joint"], ["joint"], [{"topic": "safety"}], ["joint", {"channel": "video"}]])
-    if rng.random() < 0.15:
+    if rng.random() < 0.25:
+        joint = pairs or kind == "sequence"
+        rule["unless"] = rng.choice([[{"topic": "safety"}], [{"channel": "video"}, {"phase": "planned", "team": "T1"}]]
+                                    + [["joint"], ["joint"], ["joint", {"channel": "video"}]] * joint)
+    if rng.random() < 0.1:
         rule["valid_from"] = start + rng.randint(0, days) * MS_DAY
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         rule["valid_to"] = max(start + rng.randint(days // 2, days + 10) * MS_DAY, rule.get("valid_from", 0) + MS_DAY)
     return rule
 
 
-def random_policy(rng, start, days, lateness=None):
+def random_policy(rng, variants, start, days, lateness=None):
+    """Some rules of different kinds."""
+    chosen = rng.choices(variants, [SHARE.get(v, 1) for v in variants], k=rng.randint(7, 10))
     return {
         "allowed_lateness": lateness if lateness is not None else rng.choice([4, 10, 30, 30]) * MS_DAY,
         "max_ahead": rng.choice([60, 200]) * MS_DAY, "planned_grace": rng.choice([6 * HOUR, MS_DAY, 2 * MS_DAY]),
         "joint_within": rng.choice([HOUR, 4 * HOUR, 4 * HOUR]), "zone": rng.choice(ZONES),
         "markets": {"DE": "Europe/Berlin", "US": "America/New_York"},
         "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})},
-        "rules": [random_rule(rng, i, start, days) for i in range(rng.randint(2, 4))]}
+        "rules": [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]}
 
 
 def span(within):
@@ -135,10 +233,15 @@ def write_policy(policy, directory):
         print("groups:", flow({n: {"field": of, "sets": sets} for n, (of, sets) in policy["groups"].items()}), file=f)
     with open(os.path.join(directory, "conflicts.yaml"), "w") as f:
         for rule in policy["rules"]:
-            written = dict(rule, kind="proximity", within=span(rule["within"]))
-            for key in ("valid_from", "valid_to"):
-                if key in rule:
-                    written[key] = text(rule[key])
+            written = dict(rule)
+            for key in rule.keys() & {"within", "window", "resolve_within", "max_open"}:
+                written[key] = span(rule[key])
+            for key in rule.keys() & {"valid_from", "valid_to"}:
+                written[key] = text(rule[key])
+            if "plus" in rule:
+                written["plus"] = span({"ms": rule["plus"]})
+            if "durations" in rule:
+                written["durations"] = {channel: span({"ms": ms}) for channel, ms in rule["durations"].items()}
             if isinstance(rule["severity"], list):
                 written["severity"] = [severity_case(c) for c in rule["severity"]]
             print("-", flow(written), file=f)
@@ -170,10 +273,13 @@ class History:
                  "channel": rng.choice(CHANNELS), "start": t, "engagement_id": "e%d" % len(self.records)}
         if rng.random() < 0.15:
             del event["actor"]["team"]
-        for key, values, share in (("product", PRODUCTS, .8), ("topic", TOPICS, .8), ("amount", AMOUNTS, .3),
+        for key, values, share in (("product", PRODUCTS, .8), ("topic", TOPICS, .8), ("amount", AMOUNTS, .6),
+                                   ("currency", ("USD", "USD", "EUR"), .4), ("quantity", (1, 1, 2, 3), .5),
                                    ("initiated_by", ("company", "hcp"), .5), ("on_label", (True, False), .3)):
             if rng.random() < share:
                 event[key] = rng.choice(values)
+        if rng.random() < 0.6:
+            event["end"] = t + rng.choice([HOUR, 6 * HOUR, 30 * HOUR, 72 * HOUR, 1])
         if not self.profiles and rng.random() < 0.4:
             event["country"] = rng.choice(["DE", "US", "FR"])
         if rng.random() < 0.4:
@@ -204,15 +310,21 @@ class History:
         (self.records if hcp is None else self.moved).append((arrival, "touch", event))
         return event
 
+    def moved_by(self, event, by):
+        return dict(event, **{key: event[key] + by for key in ("start", "end") if event.get(key) is not None})
+
     def shifted(self, event):
-        event = dict(event)
-        event["start"] += self.rng.choice([-48, -12, 24, 96, 168, 240]) * HOUR
-        return event
+        return self.moved_by(event, self.rng.choice([-48, -12, 24, 96, 168, 240]) * HOUR)
+
+    def another(self, event):
+        """Quite another touch at the same time."""
+        fresh = self.fresh_touch()
+        return dict(fresh, **{key: event.get(key) for key in ("engagement_id", "start", "end")})
 
     def altered(self, event):
         rng, event = self.rng, dict(event)
         what = rng.choice(("team", "actor", "product", "topic", "channel", "role", "role", "role", "start",
-                           "key_messages"))
+                           "key_messages", "amount", "quantity", "currency", "end"))
         if what == "start":
             return self.shifted(event)
         if what in ("team", "actor", "role"):
@@ -220,23 +332,32 @@ class History:
             event["actor"] = {"id": role[:2] + str(rng.randint(1, 3)), "role": role, "team": rng.choice(TEAMS)}
         else:
             event[what] = {"product": rng.choice(PRODUCTS), "topic": rng.choice(TOPICS + (None,)),
-                           "channel": rng.choice(CHANNELS), "key_messages": rng.sample(MESSAGES, 1)}[what]
+                           "channel": rng.choice(CHANNELS), "key_messages": rng.sample(MESSAGES, 1),
+                           "amount": rng.choice(AMOUNTS + (None,)), "quantity": rng.choice((1, 2, None)),
+                           "currency": rng.choice(("USD", "EUR", None)),
+                           "end": rng.choice((None, event["start"] + HOUR, event["start"] + 48 * HOUR))}[what]
         return event
 
     def engagement(self, other):
         rng, event = self.rng, self.fresh_touch()
         after = lambda e: e["start"] + rng.choice([0, 0, 1, 6, 24, 40]) * HOUR
-        if rng.random() < 0.35:
+        if rng.random() < 0.3:
             recorded_at = after(event)
         else:  # planned first
             recorded_at = event["start"] - rng.choice([1, 6, 24, 72, 168, 240]) * HOUR
             self.say(event, "planned", recorded_at)
-            for _ in range(rng.choice([0, 1, 1, 1, 2])):
-                event = self.shifted(event) if rng.random() < 0.6 else self.altered(event)
+            for _ in range(rng.choice([0, 1, 1, 2, 2])):
                 recorded_at += rng.choice([0, 1, 6, 30]) * HOUR
+                if rng.random() < 0.35:  # only once it was over
+                    recorded_at = max(recorded_at, event["start"] + rng.choice([0, 1, 5, 20]) * HOUR)
+                how = rng.random()
+                if how < 0.6:
+                    event = self.shifted(event)
+                if how > 0.4:
+                    event = self.altered(event) if rng.random() < 0.4 else self.another(event)
                 self.say(event, "planned", recorded_at)
             fate = rng.random()
-            if fate < 0.35:
+            if fate < 0.45:
                 return  # nobody says how it went: it lapses
             if fate < 0.55:
                 recorded_at += rng.choice([0, 1, 12, 24]) * HOUR
@@ -275,7 +396,7 @@ class History:
         if not self.settled and rng.random() < 0.12:
             event = self.fresh_touch()
             at = event["start"]
-            event["start"] += rng.choice([300000, 300001, 2 * HOUR, 300 * MS_DAY, -60 * MS_DAY])
+            event = self.moved_by(event, rng.choice([300000, 300001, 2 * HOUR, 300 * MS_DAY, -60 * MS_DAY]))
             self.say(event, "completed", at, at)
         if rng.random() < 0.2:
             self.number += 1
@@ -295,13 +416,22 @@ class History:
             self.records.append((at, "hcp.profile", data))
 
 
+def variant_of(rule):
+    """Which of VARIANTS a rule is."""
+    if rule["kind"] not in ("frequency", "budget"):
+        return rule["kind"]
+    extent = "touch" if "per" in rule else "first" if rule.get("period") == "from_first" else \
+        "calendar" if "period" in rule else "rolling"
+    return "%s %s" % (rule["kind"], extent)
+
+
 def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, zones):
     """Records of several physicians in order of arrival, until `focus`. `settled`: nothing is refused, in
     whatever order."""
     records = []
     for i, hcp in enumerate(hcps):
         history = History(rng, hcp, start, days, focus, lateness, settled)
-        for _ in range(rng.randint(3, 8)):
+        for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
         history.noise(conflicts)
         history.profile(zones)
@@ -315,7 +445,7 @@ def as_line(rng, kind, data):
     """One structured CloudEvent."""
     body = {k: v for k, v in data.items() if v is not None}
     offset = rng.choice([0, 0, 0, 120, -300, 330])
-    for key in ("time", "recorded_at", "start"):
+    for key in ("time", "recorded_at", "start", "end"):
         if key in body:
             body[key] = text(body[key], offset)
     if "amount" in body:
