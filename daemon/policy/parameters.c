@@ -342,7 +342,8 @@ static void finish_counted(struct jd_compile *c, struct written_rule *w, const s
     if (w->has_per && !w->has_weights && !takes(w, JD_TAKES_SUM))
         jd_warn_at(c, place_of(node, "per"),
                    "per: touch counts one touch: without weights: that is always 1");
-    if (takes(w, JD_TAKES_SUM) && w->rule.measure == JD_MEASURE_AMOUNT && w->rule.currency.ptr == NULL)
+    if (takes(w, JD_TAKES_SUM) && w->rule.measure == JD_MEASURE_AMOUNT &&
+        jd_node_member(node, "currency") == NULL)
         jd_error_at(c, node->place, "a rule: currency: is missing");
     if (w->rule.measure == JD_MEASURE_QUANTITY && w->rule.currency.ptr != NULL)
         jd_error_at(c, place_of(node, "currency"), "currency: does not go with sum: quantity");

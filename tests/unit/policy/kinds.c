@@ -1,0 +1,240 @@
+/* What each kind of conflict takes, and what it becomes. */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/str.h"
+#include "engine/conflicts/conflicts.h"
+#include "engine/fields.h"
+#include "policy/policy.h"
+#include "support.h"
+
+TestSuite(kinds, .fini = scratch_done, .timeout = 60);
+
+/* A rule that is right for each kind, one key a line. */
+static const struct {
+    const char *kind;
+    const char *keys[10];
+} rules[] = {
+    {"frequency", {"of: { role: msl }", "limit: 2", "window: 7d"}},
+    {"budget", {"of: { role: msl }", "limit: 2", "period: month", "currency: EUR"}},
+    {"sequence", {"a: { role: msl }", "b: { role: sales_rep }", "within: 3d"}},
+    {"absence", {"a: { role: msl }", "b: { role: sales_rep }", "within: 3d"}},
+    {"requires", {"a: { role: msl }", "b: { role: sales_rep }", "within: 3d"}},
+    {"until", {"a: { role: msl }", "b: { role: sales_rep }", "until: { role: speaker }", "max_open: 1y"}},
+    {"overlap", {"a: { role: msl }", "b: { role: sales_rep }"}},
+};
+enum { FREQUENCY, BUDGET, SEQUENCE, ABSENCE, REQUIRES, UNTIL, OVERLAP, KINDS };
+
+static bool starts_key(const char *line, const char *key)
+{
+    size_t size = strcspn(key, ":");
+    return strncmp(line, key, size) == 0 && line[size] == ':';
+}
+
+/* The rule of a kind with a line in place of that of the same key, or of the key `instead_of`, or added. */
+static struct jd_policy *load(int kind, const char *line, const char *instead_of,
+                              struct jd_diagnostics *problems)
+{
+    char text[2048];
+    size_t used =
+        (size_t)snprintf(text, sizeof text, "- id: r\n  version: 1\n  kind: %s\n%s%s\n  severity: low\n",
+                         rules[kind].kind, line[0] != '\0' ? "  " : "", line);
+    if (strncmp(line, "severity", 8) == 0)
+        used -= strlen("  severity: low\n");
+    for (size_t i = 0; rules[kind].keys[i] != NULL; i++)
+        if (!starts_key(rules[kind].keys[i], line) &&
+            (instead_of == NULL || !starts_key(rules[kind].keys[i], instead_of)))
+            used += (size_t)snprintf(text + used, sizeof text - used, "  %s\n", rules[kind].keys[i]);
+    scratch_done();
+    scratch_text("policy.yaml", "name: test\n");
+    scratch_text("conflicts.yaml", text);
+    jd_diagnostics_init(problems);
+    return jd_policy_load(scratch(), problems);
+}
+
+struct mistake {
+    int kind;
+    const char *line, *instead_of;
+    uint32_t column; /* in line 4, or 0 */
+    const char *problem, *hint;
+};
+
+Test(kinds, mistakes_in_their_keys)
+{
+    static const struct mistake rows[] = {
+        {FREQUENCY, "a: { role: msl }", NULL, 3, "a: is not taken by kind frequency", NULL},
+        {FREQUENCY, "within: 3d", NULL, 3, "within: is not taken by kind frequency", NULL},
+        {FREQUENCY, "different: [team]", NULL, 3, "different: is not taken by kind frequency", NULL},
+        {FREQUENCY, "currency: EUR", NULL, 3, "currency: is not taken by kind frequency", NULL},
+        {FREQUENCY, "", "of", 0, "a rule: of: is missing", NULL},
+        {FREQUENCY, "", "limit", 0, "one of limit: and at_least: is missing", NULL},
+        {FREQUENCY, "", "window", 0, "one of window:, period: and per: is missing", NULL},
+        {FREQUENCY, "at_least: 3", NULL, 0, "only one of limit: and at_least:", NULL},
+        {FREQUENCY, "period: month", NULL, 0, "only one of window:, period: and per:", NULL},
+        {FREQUENCY, "limit: 2.5", NULL, 10, "limit: expected a whole number", NULL},
+        {FREQUENCY, "limit: -1", NULL, 10, "must not be negative", NULL},
+        {FREQUENCY, "limit: many", NULL, 10, "expected a decimal number", NULL},
+        {FREQUENCY, "at_least: 0", "limit", 13, "must be more than 0", NULL},
+        {FREQUENCY, "window: 0d", NULL, 11, "must be longer than nothing", NULL},
+        {FREQUENCY, "window: 7", NULL, 11, "expected a span of time", "write the unit"},
+        {FREQUENCY, "period: fortnight", "window", 11, "expected day, week, month, quarter or year", NULL},
+        {FREQUENCY, "period: moth", "window", 11, "expected day", "did you mean \"month\"?"},
+        {FREQUENCY, "period: from_first", "window", 11, "from_first is not supported by this version", NULL},
+        {FREQUENCY, "per: visit", "window", 8, "expected touch", NULL},
+        {FREQUENCY, "report: all", NULL, 11, "expected each", NULL},
+        {FREQUENCY, "report: each", NULL, 3, "goes with period: only", NULL},
+        {FREQUENCY, "distinct: taem", NULL, 13, "a touch has no field \"taem\"", "did you mean \"team\"?"},
+        {FREQUENCY, "distinct: key_messages", NULL, 13, "key_messages holds a list", NULL},
+        {FREQUENCY, "distinct: [team, role]", NULL, 13, "expected a field of the touch", NULL},
+        {FREQUENCY, "same: key_messages", NULL, 3, "holds a list, which kind frequency", NULL},
+        {FREQUENCY, "weights: 2", NULL, 12, "expected a map", NULL},
+        {FREQUENCY, "weights: { by: channel }", NULL, 12, "values: is missing", NULL},
+        {FREQUENCY, "weights: { by: amount, values: { x: 1 } }", NULL, 18, "holds a text", NULL},
+        {FREQUENCY, "weights: { by: channel, values: { emial: 1 } }", NULL, 37,
+         "channel has no value \"emial\"", "did you mean \"email\"?"},
+        {FREQUENCY, "weights: { by: channel, values: { email: -1 } }", NULL, 44, "a weight is 0 or more",
+         NULL},
+        {FREQUENCY, "weights: { by: channel, values: { email: 0.00001 } }", NULL, 44, "at most 4 digits",
+         NULL},
+        {FREQUENCY, "unless: joint", NULL, 0, "unless: joint is not taken by kind frequency", NULL},
+        {FREQUENCY, "severity: [{ when: { a: {} }, level: low }, { level: low }]", NULL, 24,
+         "when: a is not taken by kind frequency", NULL},
+        {FREQUENCY, "severity: [{ when: { within: 1d }, level: low }, { level: low }]", NULL, 24,
+         "when: within is not taken by kind frequency", NULL},
+        {FREQUENCY, "severity: [{ when: { observed: 3 }, level: low }, { level: low }]", NULL, 34,
+         "expected a comparison", NULL},
+        {FREQUENCY, "severity: [{ when: { observed: { over: 3 } }, level: low }, { level: low }]", NULL, 36,
+         "there is no comparison \"over\"", NULL},
+        {BUDGET, "severity: [{ when: { of: { role: msl } }, level: low }, { level: low }]", NULL, 24,
+         "when: of is not taken by kind budget over a period", NULL},
+        {BUDGET, "", "currency", 0, "currency: is missing", NULL},
+        {BUDGET, "currency: euro", NULL, 13, "expected a currency", NULL},
+        {BUDGET, "sum: money", NULL, 8, "expected amount or quantity", NULL},
+        {BUDGET, "sum: quantity", NULL, 0, "currency: does not go with sum: quantity", NULL},
+        {BUDGET, "distinct: team", NULL, 3, "distinct: is not taken by kind budget", NULL},
+        {SEQUENCE, "", "within", 0, "within: is missing", NULL},
+        {SEQUENCE, "until: { role: msl }", NULL, 3, "until: is not taken by kind sequence", NULL},
+        {SEQUENCE, "same: joint.role", NULL, 3, "holds a list, which kind sequence", NULL},
+        {ABSENCE, "inclusive: perhaps", NULL, 14, "expected true or false", NULL},
+        {ABSENCE, "resolve_within: late", NULL, 19, "expected a span of time", NULL},
+        {ABSENCE, "unless: joint", NULL, 0, "unless: joint is not taken by kind absence", NULL},
+        {REQUIRES, "resolve_within: 1d", NULL, 3, "is not taken by kind requires", NULL},
+        {UNTIL, "", "max_open", 0, "max_open: is missing", NULL},
+        {UNTIL, "plus: soon", NULL, 9, "expected a span of time", NULL},
+        {OVERLAP, "within: 1d", NULL, 3, "within: is not taken by kind overlap", NULL},
+        {OVERLAP, "durations: 1h", NULL, 14, "expected a map of channels", NULL},
+        {OVERLAP, "durations: { visit: 1h }", NULL, 16, "there is no channel \"visit\"", NULL},
+        {OVERLAP, "durations: { phone: 32d }", NULL, 23, "out of range", NULL},
+        {OVERLAP, "durations: { phone: 0h }", NULL, 23, "out of range", NULL},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        struct jd_diagnostics problems;
+        struct jd_policy *policy = load(rows[i].kind, rows[i].line, rows[i].instead_of, &problems);
+        cr_expect_null(policy, "row %zu is taken: %s", i, rows[i].line);
+        cr_expect_not_null(find_problem(&problems, "conflicts.yaml", rows[i].column != 0 ? 4 : 0,
+                                        rows[i].column, rows[i].problem, rows[i].hint),
+                           "row %zu: %s", i, rows[i].line);
+        cr_expect_eq(problems.errors, 1, "row %zu: %u errors: %s", i, problems.errors, rows[i].line);
+        jd_policy_free(policy);
+        jd_diagnostics_done(&problems);
+    }
+}
+
+static struct jd_policy *taken(int kind, const char *line, const char *instead_of,
+                               const struct jd_rule **rule)
+{
+    struct jd_diagnostics problems;
+    struct jd_policy *policy = load(kind, line, instead_of, &problems);
+    cr_assert_not_null(policy, "%s", line);
+    *rule = jd_policy_program(policy)->rules;
+    jd_diagnostics_done(&problems);
+    return policy;
+}
+
+Test(kinds, counts_become_measures)
+{
+    static const struct {
+        int kind;
+        const char *line, *instead_of;
+        enum jd_measure measure;
+        enum jd_period period;
+    } rows[] = {
+        {FREQUENCY, "mode: block", NULL, JD_MEASURE_COUNT, JD_PERIOD_NONE},
+        {FREQUENCY, "distinct: actor", NULL, JD_MEASURE_DISTINCT, JD_PERIOD_NONE},
+        {FREQUENCY, "weights: { by: channel, values: { email: 0.3 } }", NULL, JD_MEASURE_WEIGHTS,
+         JD_PERIOD_NONE},
+        {FREQUENCY, "period: week", "window", JD_MEASURE_COUNT, JD_PERIOD_WEEK},
+        {BUDGET, "mode: alert", NULL, JD_MEASURE_AMOUNT, JD_PERIOD_MONTH},
+        {BUDGET, "per: touch", "period", JD_MEASURE_AMOUNT, JD_PERIOD_TOUCH},
+        {BUDGET, "window: { days: 3 }", "period", JD_MEASURE_AMOUNT, JD_PERIOD_NONE},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        const struct jd_rule *rule;
+        struct jd_policy *policy = taken(rows[i].kind, rows[i].line, rows[i].instead_of, &rule);
+        cr_expect_eq(rule->measure, rows[i].measure, "row %zu", i);
+        cr_expect_eq(rule->period, rows[i].period, "row %zu", i);
+        cr_expect_not(rule->at_least);
+        jd_policy_free(policy);
+    }
+}
+
+/* A plan satisfies nothing, unless the selector says so. */
+Test(kinds, what_is_planned_has_not_happened)
+{
+    static const struct {
+        int kind;
+        const char *line;
+        uint32_t a, b, c; /* conditions of each selector, 1 is the one that is written */
+    } rows[] = {
+        {SEQUENCE, "without: { role: speaker }", 1, 1, 2},
+        {ABSENCE, "mode: alert", 2, 2, 0},
+        {REQUIRES, "mode: alert", 2, 1, 0},
+        {UNTIL, "mode: alert", 1, 1, 2},
+        {OVERLAP, "mode: alert", 1, 1, 0},
+        {REQUIRES, "a: { phase: planned }", 1, 1, 0},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        const struct jd_rule *rule;
+        struct jd_policy *policy = taken(rows[i].kind, rows[i].line, NULL, &rule);
+        cr_expect_eq(rule->a.count, rows[i].a, "row %zu: a %u", i, rule->a.count);
+        cr_expect_eq(rule->b.count, rows[i].b, "row %zu: b %u", i, rule->b.count);
+        cr_expect_eq(rule->c.count, rows[i].c, "row %zu: c %u", i, rule->c.count);
+        for (uint32_t k = 0; k < rule->c.count; k++)
+            cr_expect(rule->c.conditions[k].ref.field != JD_FIELD_PHASE ||
+                      rule->c.conditions[k].op == JD_NOT_IN);
+        jd_policy_free(policy);
+    }
+}
+
+Test(kinds, touches_are_kept_as_long_as_a_rule_looks_back)
+{
+    static const struct {
+        int kind;
+        const char *line, *instead_of;
+        int64_t days; /* at least */
+    } rows[] = {
+        {FREQUENCY, "window: 40d", NULL, 40},       {FREQUENCY, "period: quarter", "window", 92},
+        {ABSENCE, "resolve_within: 60d", NULL, 60}, {ABSENCE, "within: 400d", NULL, 400},
+        {UNTIL, "plus: 30d", NULL, 366 + 30},       {OVERLAP, "mode: alert", NULL, 31},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        const struct jd_rule *rule;
+        struct jd_policy *policy = taken(rows[i].kind, rows[i].line, rows[i].instead_of, &rule);
+        cr_expect_geq(jd_policy_program(policy)->window_ms, rows[i].days * JD_DAY, "row %zu", i);
+        cr_expect_leq(jd_policy_program(policy)->window_ms, (rows[i].days + 400) * JD_DAY, "row %zu", i);
+        jd_policy_free(policy);
+    }
+}
+
+Test(kinds, durations_have_a_default)
+{
+    const struct jd_rule *rule;
+    struct jd_policy *policy = taken(OVERLAP, "durations: { phone: 15m, default: 2h }", NULL, &rule);
+    cr_expect_eq(rule->durations[JD_CHANNEL_PHONE], 15 * JD_MINUTE);
+    cr_expect_eq(rule->durations[JD_CHANNEL_NONE], 2 * JD_HOUR);
+    jd_policy_free(policy);
+    policy = taken(OVERLAP, "mode: alert", NULL, &rule);
+    cr_expect_eq(rule->durations[JD_CHANNEL_PHONE], JD_HOUR);
+    jd_policy_free(policy);
+}
