@@ -37,13 +37,13 @@ static size_t change_size(const struct jd_change *change)
     return (size_t)change->key.size + change->id.size + change->body.body.size + CHANGE_OVERHEAD;
 }
 
-/* How many of `count` changes fit `room` bytes; at least one, or `*fits` is false. */
-static uint32_t take(const struct jd_change *changes, uint32_t count, size_t room, bool *fits)
+/* How many of `count` changes fit `room` bytes, and what they take; at least one, or `*fits` is false. */
+static uint32_t take(const struct jd_change *changes, uint32_t count, size_t room, size_t *used, bool *fits)
 {
-    size_t used = 0;
     uint32_t taken = 0;
-    while (taken < count && change_size(&changes[taken]) <= room - used)
-        used += change_size(&changes[taken++]);
+    *used = 0;
+    while (taken < count && change_size(&changes[taken]) <= room - *used)
+        *used += change_size(&changes[taken++]);
     *fits = taken > 0 || count == 0;
     return taken;
 }
@@ -62,9 +62,10 @@ bool jd_journal_parts(const struct jd_object *format, const struct jd_journal *w
     size_t head = (size_t)jd_object_write(format, &part, arena).size + CHANGE_OVERHEAD;
     const struct jd_change *changes = whole->changes.items;
     uint32_t left = whole->changes.count, of = 0;
+    size_t used;
     bool fits = head < limit;
     for (const struct jd_change *at = changes; fits && (of == 0 || left > 0); of++) {
-        uint32_t taken = take(at, left, limit - head, &fits);
+        uint32_t taken = take(at, left, limit - head, &used, &fits);
         if (taken > 0)
             at += taken;
         left -= taken;
@@ -79,11 +80,15 @@ bool jd_journal_parts(const struct jd_object *format, const struct jd_journal *w
     *count = of;
     left = whole->changes.count;
     for (uint32_t i = 0; i < of; i++) {
-        uint32_t taken = take(changes, left, limit - head, &fits);
+        uint32_t taken = take(changes, left, limit - head, &used, &fits);
         part.part = (int64_t)i + 1;
         part.of = of;
         part.changes = (struct jd_list){changes, taken};
-        (*parts)[i] = jd_object_write(format, &part, arena);
+        struct jd_buf buf;
+        jd_buf_init(&buf, arena);
+        jd_buf_reserve(&buf, head + used);
+        jd_object_append(format, &part, &buf);
+        (*parts)[i] = jd_buf_done(&buf);
         if (taken > 0)
             changes += taken;
         left -= taken;

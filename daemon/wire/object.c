@@ -141,12 +141,17 @@ struct jd_object jd_object_of(const struct jd_record *record)
     return object;
 }
 
+void jd_object_append(const struct jd_object *object, const void *value, struct jd_buf *out)
+{
+    jd_buf_bytes(out, object->mark, sizeof object->mark);
+    jd_avro_write(object->record, value, out);
+}
+
 struct jd_str jd_object_write(const struct jd_object *object, const void *value, struct jd_arena *arena)
 {
     struct jd_buf buf;
     jd_buf_init(&buf, arena);
-    jd_buf_bytes(&buf, object->mark, sizeof object->mark);
-    jd_avro_write(object->record, value, &buf);
+    jd_object_append(object, value, &buf);
     return jd_buf_done(&buf);
 }
 

@@ -17,6 +17,7 @@ struct jd_object {
 
 /* Computes the fingerprint from the record's parsing canonical form; once at start. */
 struct jd_object jd_object_of(const struct jd_record *record);
+void jd_object_append(const struct jd_object *object, const void *value, struct jd_buf *out);
 struct jd_str jd_object_write(const struct jd_object *object, const void *value, struct jd_arena *arena);
 /* False: not single-object encoding, another schema's fingerprint, or a datum that does not decode. Strings
  * of `value` borrow from `bytes`. */
