@@ -167,6 +167,13 @@ static struct jd_str amount_text(const struct page *page, struct jd_decimal amou
     return jd_arena_printf(page->arena, JD_STR_FMT " " JD_STR_FMT, JD_STR_ARG(number), JD_STR_ARG(unit));
 }
 
+/* Is it about how far apart two touches are, so that more would have been right? */
+static bool is_distance(const struct jd_alert *alert)
+{
+    return alert->evidence.count == 2 && alert->window.ptr != NULL && alert->status != JD_STATUS_RESOLVED &&
+           (alert->unit == JD_UNIT_MS || alert->unit == JD_UNIT_DAYS);
+}
+
 static void print_computation(const struct page *page)
 {
     const struct jd_alert *alert = page->alert;
@@ -177,16 +184,26 @@ static void print_computation(const struct page *page)
     const struct jd_str observed = amount_text(page, alert->observed);
     const struct jd_str limit = amount_text(page, alert->limit);
     fputs("\nComputation\n", page->out);
-    if (alert->evidence.count == 2) {
+    if (is_distance(alert)) {
         fprintf(page->out, "  from " JD_STR_FMT " to " JD_STR_FMT ": " JD_STR_FMT " apart\n",
                 JD_STR_ARG(time_text(page, touch_time(&events[0]))),
                 JD_STR_ARG(time_text(page, touch_time(&events[1]))),
                 JD_STR_ARG(duration_text(page, touch_time(&events[1]) - touch_time(&events[0]))));
     }
-    fprintf(page->out, "  observed " JD_STR_FMT ", limit " JD_STR_FMT " (within " JD_STR_FMT "): %s\n",
-            JD_STR_ARG(observed), JD_STR_ARG(limit), JD_STR_ARG(alert->window),
-            jd_decimal_cmp(alert->observed, alert->limit) <= 0 ? "inside, so the rule holds"
-                                                               : "outside, so the rule does not hold");
+    fprintf(page->out, "  observed " JD_STR_FMT ", limit " JD_STR_FMT, JD_STR_ARG(observed),
+            JD_STR_ARG(limit));
+    if (is_distance(alert)) {
+        fprintf(page->out, " (within " JD_STR_FMT "): %s\n", JD_STR_ARG(alert->window),
+                jd_decimal_cmp(alert->observed, alert->limit) <= 0 ? "inside, so the rule holds"
+                                                                   : "outside, so the rule does not hold");
+    } else if (alert->window.ptr != NULL) {
+        fprintf(page->out, " (window " JD_STR_FMT ")\n", JD_STR_ARG(alert->window));
+    } else {
+        fputc('\n', page->out);
+    }
+    if (alert->other_currency > 0) {
+        fprintf(page->out, "  left out: %" PRId64 " in another currency\n", alert->other_currency);
+    }
 }
 
 static void print_history(const struct page *page, const struct jd_alert *revisions, uint32_t count)
@@ -219,7 +236,7 @@ static void print_avoidance(const struct page *page)
         return;
     }
     fputs("\nWhat would have avoided it\n", page->out);
-    if (alert->evidence.count == 2 && alert->window.ptr != NULL) {
+    if (is_distance(alert)) {
         fprintf(page->out, "  Keep the two contacts more than " JD_STR_FMT " apart",
                 JD_STR_ARG(alert->window));
         if (alert->unit == JD_UNIT_MS && alert->limit.scale == 0) {

@@ -82,6 +82,25 @@ static char *explained(const struct jd_alert *alert)
     return text;
 }
 
+Test(explain, a_count_shows_what_it_is_held_against)
+{
+    struct jd_event events[2];
+    struct jd_alert alert = pair(events);
+    alert.unit = JD_UNIT_AMOUNT;
+    alert.observed = (struct jd_decimal){50550, 2};
+    alert.limit = (struct jd_decimal){500, 0};
+    alert.window = JD_STR("year");
+    alert.other_currency = 3;
+    char *text = explained(&alert);
+    static const char *const says[] = {"observed 505.50 amount, limit 500 amount (window year)\n",
+                                       "left out: 3 in another currency"};
+    for (size_t i = 0; i < JD_COUNT(says); i++) {
+        cr_expect_not_null(strstr(text, says[i]), "\"%s\" is not in:\n%s", says[i], text);
+    }
+    cr_expect_null(strstr(text, "apart"), "%s", text);
+    free(text);
+}
+
 Test(explain, a_pair_shows_distance_limit_and_what_would_have_avoided_it)
 {
     struct jd_event events[2];

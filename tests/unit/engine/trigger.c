@@ -6,6 +6,7 @@
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
+#include "engine/conflicts/conflicts.h"
 #include "engine/fields.h"
 #include "world.h"
 
@@ -206,6 +207,53 @@ Test(trigger, a_channel_that_would_itself_make_a_blocked_conflict_is_left_out)
     EXPECT(w,
            OPENED "decision 1 video (in_person same_channel, email no_consent, phone blocking_rule, video); "
                   "trigger r1 issued video colleague_contact_planned");
+}
+
+/* A blocking rule of another kind, over the touches of one channel. */
+static struct jd_rule *block(const char *kind, enum jd_channel channel, struct jd_condition *condition)
+{
+    struct jd_rule *rule = world_rule(w, "s", span_ms(48));
+    *condition = (struct jd_condition){.op = JD_IN, .enum_set = UINT64_C(1) << channel};
+    cr_assert(jd_field_ref_of(JD_STR("channel"), &condition->ref));
+    rule->kind = jd_conflict_kind_of(jd_str_of(kind));
+    rule->a = (struct jd_selector){condition, 1, 1u << JD_CLASS_TOUCH};
+    rule->b = (struct jd_selector){0};
+    rule->mode = JD_MODE_BLOCK;
+    return rule;
+}
+
+Test(trigger, a_channel_that_would_make_a_later_touch_one_too_many_is_left_out)
+{
+    struct jd_condition phone;
+    block("frequency", JD_CHANNEL_PHONE, &phone)->limit = (struct jd_decimal){1, 0};
+    world_start(w);
+    feed(w, &(struct spec){.id = "0",
+                           .engagement = "P",
+                           .role = JD_ROLE_SERVICE,
+                           .phase = JD_PHASE_PLANNED,
+                           .channel = JD_CHANNEL_PHONE,
+                           .at = 130,
+                           .recorded = 70});
+    MSL(.id = "1", .engagement = "B", .at = 100, .recorded = 71);
+    REP(.id = "2", .engagement = "A", .at = 110, .recorded = 72);
+    EXPECT(w,
+           OPENED "decision 1 video (in_person same_channel, email no_consent, phone blocking_rule, video); "
+                  "trigger r1 issued video colleague_contact_planned");
+}
+
+Test(trigger, a_conflict_that_stands_without_the_touch_blocks_no_channel)
+{
+    struct jd_condition phone;
+    block("sequence", JD_CHANNEL_PHONE, &phone)->b = select_role(w, JD_ROLE_MARKETING);
+    world_start(w);
+    feed(w,
+         &(struct spec){
+             .id = "0", .engagement = "P", .role = JD_ROLE_SERVICE, .channel = JD_CHANNEL_PHONE, .at = 70});
+    PLAN(JD_ROLE_MARKETING, .id = "3", .engagement = "M", .at = 116, .recorded = 70.5);
+    MSL(.id = "1", .engagement = "B", .at = 100, .recorded = 71);
+    (void)effects(w);
+    REP(.id = "2", .engagement = "A", .at = 110, .recorded = 72);
+    EXPECT(w, OPENED DECIDED ISSUED); /* the call of the service came before M as well */
 }
 
 Test(trigger, without_a_planned_commercial_touch_there_is_no_decision)
