@@ -51,6 +51,8 @@
       "Redis had lost writes; the shard's image was written anew")                                           \
     X(506, UNFLUSHED_FULL, WARN, "unflushed_full",                                                           \
       "too much is not yet in Redis: consuming stops until it is")                                           \
+    X(507, MEMORY_HIGH, WARN, "memory_high",                                                                 \
+      "states take nine tenths of limits.memory; consuming stops at the limit")                              \
     X(601, REGISTRY_AWAY, WARN, "registry_away",                                                             \
       "the schema registry does not answer; partitions that need it wait")                                   \
     X(602, REGISTRY_BACK, INFO, "registry_back", "the schema registry answers again")                        \

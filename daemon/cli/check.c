@@ -3,6 +3,7 @@
 #include "adapters/registry.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/outfit.h"
 #include "cli/session.h"
 #include "policy/policy.h"
 
@@ -68,7 +69,8 @@ static void check_redis(struct checking *c, const struct jd_settings *settings)
                                            .timeout_ms = (int)settings->redis.timeout_ms};
     struct jd_error err = {0};
     struct jd_redis *redis = jd_redis_open(&config, &err);
-    if (redis == NULL || jd_redis_check(redis, &err) != JD_REDIS_OK) {
+    if (redis == NULL || jd_redis_check(redis, &err) != JD_REDIS_OK ||
+        !jd_outfit_may_write(redis, settings->group, &err)) {
         say_error(c, &err);
     }
     jd_redis_close(redis);

@@ -165,6 +165,36 @@ struct jd_redis *jd_outfit_redis(const struct jd_outfit *outfit, struct jd_error
     return redis;
 }
 
+static bool ignore(void *context, uint32_t key_index, struct jd_str field, struct jd_str value)
+{
+    (void)context;
+    (void)key_index;
+    (void)field;
+    (void)value;
+    return true;
+}
+
+bool jd_outfit_may_write(struct jd_redis *redis, struct jd_str group, struct jd_error *err)
+{
+    struct jd_arena arena;
+    jd_arena_init(&arena, 1 << 16);
+    const struct jd_str key = jd_arena_printf(&arena, "jd:{" JD_STR_FMT "/check}:meta", JD_STR_ARG(group));
+    const struct jd_str field = JD_STR("check");
+    const struct jd_redis_change changes[] = {{JD_REDIS_SET, key, field, field},
+                                              {JD_REDIS_REMOVE, key, field, {0}},
+                                              {JD_REDIS_DROP, key, {0}, {0}}};
+    jd_time now = 0;
+    enum jd_redis_status status = jd_redis_time(redis, &now, err);
+    if (status == JD_REDIS_OK) {
+        status = jd_redis_watch(redis, key, ignore, NULL, err);
+    }
+    if (status == JD_REDIS_OK) {
+        status = jd_redis_exec(redis, changes, JD_COUNT(changes), err);
+    }
+    jd_arena_done(&arena);
+    return status == JD_REDIS_OK || status == JD_REDIS_CONFLICT; /* somebody else tries it, too */
+}
+
 bool jd_outfit_fill(struct jd_outfit *outfit, struct jd_error *err)
 {
     struct jd_session *session = &outfit->session;

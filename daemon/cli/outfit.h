@@ -26,4 +26,8 @@ struct jd_redis *jd_outfit_redis(const struct jd_outfit *outfit, struct jd_error
 JD_MUST_CHECK bool jd_outfit_shards(const struct jd_outfit *outfit, const char *word, int32_t *first,
                                     int32_t *end, struct jd_error *err);
 
+/* Whether the user may do to Redis what a worker does: asks the time, watches a key of the group and writes it, in
+ * a way that leaves nothing behind. False: `err`. */
+JD_MUST_CHECK bool jd_outfit_may_write(struct jd_redis *redis, struct jd_str group, struct jd_error *err);
+
 #endif

@@ -5,11 +5,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "adapters/clock.h"
 #include "adapters/http.h"
 #include "adapters/notify.h"
+#include "adapters/wake.h"
 #include "base/alloc.h"
 #include "base/contract.h"
 #include "base/fault.h"
@@ -32,8 +33,16 @@ struct run_arguments {
     bool crash_points;
 };
 
+/* Until workers run there is nothing to finish: a signal ends the process at once, whatever it waits for. */
+enum life { LIFE_STARTING, LIFE_RUNNING, LIFE_ENDING };
+
 struct daemon {
     struct jd_outfit outfit;
+    sigset_t signals; /* that ask for the end; blocked in every thread */
+    pthread_t listener;
+    atomic_int life;    /* enum life */
+    atomic_bool called; /* the end was asked for; rings the bell */
+    int bell;
     struct jd_http *http;
     struct jd_worker *workers; /* settings->workers of them */
     _Atomic uint32_t started;  /* workers; the HTTP thread looks */
@@ -78,6 +87,11 @@ static bool is_ready(void *context, struct jd_buf *out)
                           atomic_load(&daemon->workers[i].waiting), live);
             ready = false;
         }
+        const char *paused = atomic_load(&daemon->workers[i].paused);
+        if (paused != NULL) {
+            jd_buf_printf(out, "worker %" PRIu32 " is paused: %s\n", i, paused);
+            ready = false;
+        }
     }
     if (daemon->outfit.shared.registry != NULL && !jd_registry_is_up(daemon->outfit.shared.registry)) {
         jd_buf_text(out, "the schema registry does not answer\n");
@@ -97,9 +111,10 @@ static bool start(struct daemon *daemon, struct jd_error *err)
     if (!jd_outfit_fill(&daemon->outfit, err))
         return false;
     struct jd_redis *redis = jd_outfit_redis(&daemon->outfit, err);
-    if (redis == NULL)
-        return false;
+    bool may_write = redis != NULL && jd_outfit_may_write(redis, s->group, err);
     jd_redis_close(redis); /* each worker has its own connection */
+    if (!may_write)
+        return false;
     daemon->outfit.shared.metrics = jd_metrics_new((uint32_t)s->workers + 1);
     daemon->workers = calloc((size_t)s->workers, sizeof *daemon->workers);
     if (daemon->workers == NULL)
@@ -114,6 +129,9 @@ static bool start(struct daemon *daemon, struct jd_error *err)
 
 static bool start_workers(struct daemon *daemon, struct jd_error *err)
 {
+    int starting = LIFE_STARTING;
+    if (!atomic_compare_exchange_strong(&daemon->life, &starting, LIFE_RUNNING))
+        (void)pause(); /* the process is about to end */
     for (uint32_t i = 0; i < (uint32_t)daemon->outfit.session.settings->workers; i++) {
         if (!jd_worker_start(&daemon->workers[i], &daemon->outfit.shared, i, err))
             return false;
@@ -196,12 +214,48 @@ static bool one_is_done(const struct daemon *daemon)
     return false;
 }
 
-/* Until a signal asks for the end, or a worker or the topics make it. */
-static bool control(struct daemon *daemon, const sigset_t *signals, struct jd_error *err)
+/* The one thread that takes signals. */
+static void *listen(void *argument)
 {
-    const struct timespec beat = {.tv_nsec = BEAT_MS * 1000000};
-    bool called = false;
-    while (!called && !one_is_done(daemon)) {
+    struct daemon *daemon = argument;
+    int number = 0, starting = LIFE_STARTING;
+    (void)sigwait(&daemon->signals, &number);
+    if (atomic_compare_exchange_strong(&daemon->life, &starting, LIFE_ENDING)) {
+        jd_notify_stopping();
+        jd_log(JD_LOG_STOPPED, jd_num("unflushed", 0));
+        _exit(JD_EXIT_OK);
+    }
+    atomic_store(&daemon->called, true);
+    jd_wake_ring(daemon->bell);
+    return NULL;
+}
+
+static bool start_listening(struct daemon *daemon, struct jd_error *err)
+{
+    (void)sigemptyset(&daemon->signals);
+    (void)sigaddset(&daemon->signals, SIGTERM);
+    (void)sigaddset(&daemon->signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &daemon->signals, NULL); /* threads inherit it */
+    if (!jd_wake_open(&daemon->bell, err))
+        return false;
+    if (pthread_create(&daemon->listener, NULL, listen, daemon) == 0)
+        return true;
+    jd_wake_close(&daemon->bell);
+    return jd_error_set(err, JD_EXIT_INTERNAL, "cannot start a thread");
+}
+
+static void stop_listening(struct daemon *daemon)
+{
+    atomic_store(&daemon->life, LIFE_ENDING);
+    (void)pthread_kill(daemon->listener, SIGINT); /* no harm if it has ended */
+    (void)pthread_join(daemon->listener, NULL);
+    jd_wake_close(&daemon->bell);
+}
+
+/* Until a signal asks for the end, or a worker or the topics make it. */
+static bool control(struct daemon *daemon, struct jd_error *err)
+{
+    while (!atomic_load(&daemon->called) && !one_is_done(daemon)) {
         struct jd_error away = {0};
         bool read = jd_policies_follow(daemon->outfit.shared.policies, &away);
         if (daemon->started == 0 && read && jd_policies_current(daemon->outfit.shared.policies) != NULL &&
@@ -211,7 +265,7 @@ static bool control(struct daemon *daemon, const sigset_t *signals, struct jd_er
             return false;
         say_state(daemon);
         keep_watchdog(daemon);
-        called = sigtimedwait(signals, NULL, &beat) > 0;
+        (void)jd_wake_wait(daemon->bell, BEAT_MS);
     }
     return true;
 }
@@ -240,6 +294,7 @@ static enum jd_exit stop_workers(struct daemon *daemon, struct jd_error *err)
 
 static void close_daemon(struct daemon *daemon)
 {
+    stop_listening(daemon);
     jd_http_stop(daemon->http);
     free(daemon->workers);
     if (daemon->outfit.shared.metrics != NULL)
@@ -271,20 +326,16 @@ static enum jd_exit run(const void *arguments, const struct jd_words *operands, 
     (void)operands;
     if (args->crash_points)
         return list_crash_points(err) ? JD_EXIT_OK : err->code;
-    /* Every thread inherits this: signals are for the control thread alone. */
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    struct daemon daemon = {0};
+    struct daemon daemon = {.bell = JD_WAKE_NONE};
     enum jd_exit code = JD_EXIT_OK;
+    if (!start_listening(&daemon, err))
+        return err->code;
     if (!jd_session_open(&daemon.outfit.session, args->config, err)) {
         code = err->code;
     } else {
         jd_log_setup(daemon.outfit.session.settings->log.format, daemon.outfit.session.settings->log.level,
                      2);
-        if (!start(&daemon, err) || !control(&daemon, &signals, err))
+        if (!start(&daemon, err) || !control(&daemon, err))
             code = err->code;
         struct jd_error why = {0};
         enum jd_exit stopped = stop_workers(&daemon, &why);

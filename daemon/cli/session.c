@@ -7,7 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shard/journal.h"
+
 extern char **environ; /* of POSIX, which declares it nowhere */
+
+enum { OUTPUT_BYTES_MIN = 65536 };
 
 /* INPUT: made by its owner. OUTPUT, JOURNAL and POLICIES may be made by us. */
 enum kind { KIND_INPUT, KIND_OUTPUT, KIND_JOURNAL, KIND_POLICIES };
@@ -131,6 +135,15 @@ bool jd_session_topics(struct jd_session *session, struct jd_error *err)
 
 /* ---- what is wrong ---------------------------------------------------------------------------------- */
 
+/* The largest record that we may have to write there; what is larger in a dead-letter topic goes out as a stub,
+ * and an alert goes out with less of its evidence. */
+static int least_bytes(enum jd_session_topic topic)
+{
+    bool is_effect = topic == JD_SESSION_ALERTS || topic == JD_SESSION_TRIGGERS_COMMERCIAL ||
+                     topic == JD_SESSION_TRIGGERS_MEDICAL || topic == JD_SESSION_DECISIONS;
+    return topic == JD_SESSION_JOURNAL ? JD_JOURNAL_RECORD_MIN : is_effect ? OUTPUT_BYTES_MIN : 0;
+}
+
 static bool check_one(const struct jd_session *session, enum jd_session_topic topic, bool ignore_missing,
                       char *text, size_t size)
 {
@@ -156,6 +169,13 @@ static bool check_one(const struct jd_session *session, enum jd_session_topic to
     if (topic == JD_SESSION_POLICIES && facts->partitions != 1) {
         snprintf(text, size, "topic %s (%s) has %" PRId32 " partitions: it must have one", facts->topic,
                  rows[topic].role, facts->partitions);
+        return false;
+    }
+    if (facts->max_message_bytes >= 0 && facts->max_message_bytes < least_bytes(topic)) {
+        snprintf(text, size,
+                 "topic %s (%s) takes records of %" PRId64 " bytes: some of ours may be larger; set "
+                 "max.message.bytes to %d or more",
+                 facts->topic, rows[topic].role, facts->max_message_bytes, least_bytes(topic));
         return false;
     }
     if (topic == JD_SESSION_JOURNAL && facts->is_compacted) {

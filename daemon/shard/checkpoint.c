@@ -35,6 +35,9 @@ enum {
     COMPARE_MS = 1000, /* between two compares of an idle shard */
     META_FIELDS = 9,
     KEY_OVERHEAD = 64, /* bytes a dirty key costs beside its changes */
+    RETRY_MS = 100,    /* between two calls of a Redis that is away */
+    SLOW_MS = 20,      /* a call that took longer … */
+    REST = 4,          /* … is followed by a rest of so many times as long */
 };
 
 void jd_checkpoint_init(struct jd_checkpoint *image)
@@ -116,10 +119,12 @@ static bool on_meta(void *context, uint32_t key_index, struct jd_str field, stru
     return true;
 }
 
-/* Redis answers or not: said once, counted. */
-static enum jd_redis_status note(struct jd_worker *worker, enum jd_redis_status status,
+/* Redis answers or not: said once, counted. What it does is never worth more than a fifth of the worker's
+ * time: after a call that took long it rests, so that a slow or silent Redis delays images, not decisions. */
+static enum jd_redis_status note(struct jd_worker *worker, int64_t began, enum jd_redis_status status,
                                  const struct jd_error *err)
 {
+    int64_t mono = jd_clock_mono(), took = mono - began, longest = worker->settings->redis.timeout_ms;
     bool down = status == JD_REDIS_UNAVAILABLE || status == JD_REDIS_REFUSED;
     if (down && !worker->redis_down)
         jd_log(status == JD_REDIS_REFUSED ? JD_LOG_REDIS_REFUSED : JD_LOG_REDIS_AWAY,
@@ -127,8 +132,9 @@ static enum jd_redis_status note(struct jd_worker *worker, enum jd_redis_status 
     if (!down && worker->redis_down)
         jd_log(JD_LOG_REDIS_BACK, jd_num("worker", worker->index));
     worker->redis_down = down;
-    if (down)
-        worker->redis_retry_at = jd_clock_mono() + 100;
+    worker->redis_rest_until = took > SLOW_MS ? mono + REST * (took < longest ? took : longest)
+                               : down         ? mono + RETRY_MS
+                                              : 0;
     jd_metric_set(worker->metrics, JD_METRIC_REDIS_UP, down ? 0 : 1);
     return status;
 }
@@ -140,6 +146,7 @@ enum jd_redis_status jd_checkpoint_watch(struct jd_worker *worker, const struct 
     struct jd_str key = jd_meta_key(worker->settings->group, shard->partition, &worker->scratch);
     *meta = (struct jd_meta){0};
     struct meta_reader reader = {.meta = meta, .format = 1};
+    int64_t began = jd_clock_mono();
     enum jd_redis_status status = jd_redis_watch(worker->redis, key, on_meta, &reader, err);
     jd_arena_rewind(&worker->scratch, mark);
     if (status == JD_REDIS_OK && (reader.bad || reader.format != 1)) {
@@ -150,7 +157,13 @@ enum jd_redis_status jd_checkpoint_watch(struct jd_worker *worker, const struct 
                            shard->partition, reader.format);
         status = JD_REDIS_REFUSED;
     }
-    return note(worker, status, err);
+    return note(worker, began, status, err);
+}
+
+enum jd_redis_status jd_checkpoint_time(struct jd_worker *worker, jd_time *now, struct jd_error *err)
+{
+    int64_t began = jd_clock_mono();
+    return note(worker, began, jd_redis_time(worker->redis, now, err), err);
 }
 
 /* Changes under construction: one EXEC. */
@@ -223,6 +236,7 @@ enum jd_redis_status jd_checkpoint_claim(struct jd_worker *worker, struct jd_sha
         image->flush_now = JD_TIME_MIN;
         put_image_end(worker, shard, &w, key);
     }
+    int64_t began = jd_clock_mono();
     enum jd_redis_status status = jd_redis_exec(worker->redis, w.changes, w.count, err);
     jd_arena_rewind(&worker->scratch, mark);
     if (status == JD_REDIS_OK) {
@@ -232,7 +246,7 @@ enum jd_redis_status jd_checkpoint_claim(struct jd_worker *worker, struct jd_sha
         if (create)
             image->flushed_seq = 0;
     }
-    return note(worker, status, err);
+    return note(worker, began, status, err);
 }
 
 struct key_collector {
@@ -361,7 +375,7 @@ static enum jd_redis_status write_chunk(struct jd_worker *worker, struct jd_shar
     jd_arena_rewind(&worker->scratch, mark);
     image->unsure = status == JD_REDIS_UNAVAILABLE;
     if (status != JD_REDIS_OK)
-        return note(worker, status, err);
+        return note(worker, began, status, err);
     jd_metric_observe(worker->metrics, JD_METRIC_FLUSH_SECONDS, (jd_clock_mono() - began) * 1000);
     jd_metric_add(worker->metrics, JD_METRIC_FLUSHED, taken);
     image->rev++;
@@ -380,7 +394,7 @@ static enum jd_redis_status write_chunk(struct jd_worker *worker, struct jd_shar
     }
     if (last)
         end_flush(shard);
-    return note(worker, status, err);
+    return note(worker, began, status, err);
 }
 
 /* Whether meta holds what we wrote last. */
@@ -447,8 +461,10 @@ bool jd_checkpoint_step(struct jd_worker *worker, struct jd_shard *shard, bool n
     struct jd_checkpoint *image = &shard->image;
     int64_t mono = jd_clock_mono();
     *more = false;
-    if (image->proving || (worker->redis_down && mono < worker->redis_retry_at))
-        return true; /* a batch must commit first; or Redis was away a moment ago */
+    /* While nothing is decided for want of room, there is nothing that Redis could delay. */
+    bool hurries = (now || worker->paused != NULL) && !worker->redis_down;
+    if (image->proving || (mono < worker->redis_rest_until && !hurries))
+        return true; /* a batch must commit first; or Redis rests */
     bool dirty = image->dirty.count > 0 || image->rewrite >= 0 || image->flushed_seq < shard->seq;
     bool due = image->in_flush || (dirty && (now || mono >= image->flush_at));
     if (!due && !image->disputed && mono < image->compare_at)

@@ -74,7 +74,7 @@ bool jd_journal_parts(const struct jd_object *format, const struct jd_journal *w
         return jd_error_set(err, JD_EXIT_CONFIG,
                             "a change of seq %" PRId64
                             " is larger than a record of the journal may be (%zu bytes): "
-                            "raise max.message.bytes of the journal topic and message.max.bytes under kafka:",
+                            "raise max.message.bytes of the journal topic",
                             whole->seq, limit);
     *parts = jd_arena_array(arena, of, sizeof **parts);
     *count = of;

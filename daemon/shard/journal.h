@@ -16,6 +16,11 @@
  * of an owner that died inside it. */
 #define JD_JOURNAL_TXN_HEADER "jd_txn"
 
+/* What a record of the journal must be able to hold: the largest change, with its head. The bounds of strings and
+ * lists (journeyd/record.h) and of versions make it so; a topic that takes less would stop a shard for ever
+ * at a record that is allowed, so it is refused at the start. */
+enum { JD_JOURNAL_RECORD_MIN = 1000000 };
+
 /* Ends the engine version of a batch that `journeyd reset` wrote. */
 #define JD_ENGINE_RESET "-reset"
 
@@ -27,7 +32,7 @@ int jd_shard_role_of(struct jd_str text);                  /* JD_IN_COUNT: none 
 struct jd_object jd_journal_format(void);
 
 /* The values of the records of `whole` (its part and of are ignored), each at most `limit` bytes; arena.
- * False: one change alone, or the head, is larger (78, says which topic setting to raise). */
+ * False: one change alone, or the head, is larger (78): never with a `limit` of JD_JOURNAL_RECORD_MIN. */
 JD_MUST_CHECK bool jd_journal_parts(const struct jd_object *format, const struct jd_journal *whole,
                                     size_t limit, struct jd_arena *arena, struct jd_str **parts,
                                     uint32_t *count, struct jd_error *err);

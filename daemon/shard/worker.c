@@ -207,9 +207,12 @@ static bool clock_strays(struct jd_worker *worker)
     int64_t strays = wall - jd_clock_mono() - worker->clock_offset;
     int64_t allowed = worker->settings->max_clock_skew_ms;
     struct jd_error ignored = {0};
-    if (!worker->redis_down && jd_redis_time(worker->redis, &theirs, &ignored) != JD_REDIS_OK)
-        theirs = wall;
-    return strays > allowed || strays < -allowed || theirs - wall > allowed || wall - theirs > allowed;
+    if (jd_clock_mono() >= worker->redis_rest_until &&
+        jd_checkpoint_time(worker, &theirs, &ignored) == JD_REDIS_OK) {
+        wall = jd_clock_wall(); /* the answer may have taken long */
+        worker->redis_strays = theirs - wall > allowed || wall - theirs > allowed;
+    }
+    return strays > allowed || strays < -allowed || worker->redis_strays;
 }
 
 static bool too_much_unflushed(const struct jd_worker *worker)
@@ -220,11 +223,16 @@ static bool too_much_unflushed(const struct jd_worker *worker)
            bytes > worker->settings->limits.unflushed_bytes;
 }
 
-static bool too_much_memory(const struct jd_worker *worker)
+static bool too_much_memory(struct jd_worker *worker)
 {
     int64_t limit = worker->settings->limits.memory_bytes / worker->settings->workers, used = 0;
     for (uint32_t i = 0; limit > 0 && i < worker->shard_count; i++)
         used += (int64_t)jd_fold_bytes(worker->shards[i]->fold);
+    bool is_high = used > limit - limit / 10;
+    if (is_high && !worker->memory_is_high)
+        jd_log(JD_LOG_MEMORY_HIGH, jd_num("worker", worker->index), jd_num("bytes", used),
+               jd_num("limit", limit));
+    worker->memory_is_high = is_high;
     return used > limit;
 }
 
@@ -441,8 +449,8 @@ static int64_t idle_ms(const struct jd_worker *worker)
             bool dirty =
                 shard->image.in_flush || shard->image.flushed_seq < shard->seq || shard->image.rewrite >= 0;
             int64_t write_at = dirty ? shard->image.flush_at : shard->image.compare_at;
-            if (worker->redis_down && worker->redis_retry_at > write_at)
-                write_at = worker->redis_retry_at;
+            if (worker->redis_rest_until > write_at)
+                write_at = worker->redis_rest_until;
             left = write_at - mono;
             if (tick_at != JD_NEVER && worker->paused == NULL && tick_at - wall < left)
                 left = tick_at - wall > TICK_PAUSE_MS ? tick_at - wall : TICK_PAUSE_MS;

@@ -40,7 +40,7 @@ struct jd_worker {
     struct jd_wire *wire;
     struct jd_redis *redis;
     bool redis_down;
-    int64_t redis_retry_at;
+    int64_t redis_rest_until; /* monotonic ms: no call before, but for what is urgent */
     struct jd_shard **shards; /* owned */
     uint32_t shard_count;
     int32_t *assigned; /* owned; partitions of the events topic */
@@ -52,7 +52,8 @@ struct jd_worker {
     int64_t fenced_at[3];        /* the last times that the producer was fenced */
     int64_t backoff_ms;
     jd_time clock_offset; /* wall - monotonic at the start */
-    const char *paused;   /* static reason why nothing is decided; NULL */
+    bool redis_strays;    /* so it was when Redis was last asked for its time */
+    bool memory_is_high;  /* said */
     int64_t skew_checked_at, lag_at, turn_at;
     const struct jd_program *followed; /* the last policy in force that was looked at */
     uint32_t next_flush;               /* round robin over shards */
@@ -62,6 +63,7 @@ struct jd_worker {
     atomic_int_least64_t alive_at; /* monotonic ms of the last turn */
     atomic_int live, waiting;      /* shards */
     atomic_bool joined;            /* it has had an assignment */
+    _Atomic(const char *) paused;  /* static reason why nothing is decided; NULL */
     atomic_bool done;
     enum jd_exit exit; /* after `done` */
     struct jd_error err;
@@ -99,6 +101,8 @@ void jd_checkpoint_done(struct jd_checkpoint *image);
 /* Reads meta and leaves it watched. `now` of the clock is not read. */
 enum jd_redis_status jd_checkpoint_watch(struct jd_worker *worker, const struct jd_shard *shard,
                                          struct jd_meta *meta, struct jd_error *err);
+/* Redis' clock. */
+enum jd_redis_status jd_checkpoint_time(struct jd_worker *worker, jd_time *now, struct jd_error *err);
 /* With meta watched as `meta`: writes a fresh token and the next rev, and with `create` an empty image of
  * seq 0 of the shard's lineage whose journal begins at `offset`. OK: shard->image is its owner's. */
 enum jd_redis_status jd_checkpoint_claim(struct jd_worker *worker, struct jd_shard *shard,

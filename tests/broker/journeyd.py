@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
@@ -116,7 +117,7 @@ class Cluster:
         """A configuration file; nested options as dicts, e.g. redis={"flush_interval": "50ms"}."""
         settings = {"group": self.group, "instance": instance, "workers": 1, "clock": "record",
                     "kafka": {"bootstrap.servers": KAFKA, "session.timeout.ms": 3000},
-                    "topics": self.topics, "create_topics": True, "redis": {"url": REDIS},
+                    "topics": dict(self.topics), "create_topics": True, "redis": {"url": REDIS},
                     "http": f"127.0.0.1:{free_port()}"}
         if REGISTRY:
             settings["registry"] = {"url": REGISTRY}
@@ -188,20 +189,29 @@ class Daemon:
 
     def wait_consumed(self, timeout=120, roles=("engagement.events",)):
         """Until the journal has passed the end of the inputs (group offsets move in the same transaction)."""
+        wait(lambda: not any(self.lag(role) for role in roles), timeout,
+             lambda: f"lag remains; log:\n{tail(self.log)}")
+
+    def lag(self, role="engagement.events"):
+        """Records of an input that are not decided yet."""
         consumer = Consumer({"bootstrap.servers": KAFKA, "group.id": self.cluster.group,
                              "enable.auto.commit": False})
+        try:
+            places = [TopicPartition(self.cluster.topics[role], p) for p in range(self.cluster.partitions)]
+            ends = [consumer.get_watermark_offsets(p, timeout=10, cached=False)[1] for p in places]
+            return sum(end - max(c.offset, 0) for c, end in zip(consumer.committed(places, timeout=10), ends))
+        finally:
+            consumer.close()
 
-        def done():
-            for role in roles:
-                topic = self.cluster.topics[role]
-                places = [TopicPartition(topic, p) for p in range(self.cluster.partitions)]
-                ends = [consumer.get_watermark_offsets(p, timeout=10, cached=False)[1] for p in places]
-                if any(c.offset < end for c, end in zip(consumer.committed(places, timeout=10), ends) if end):
-                    return False
-            return True
-
-        wait(done, timeout, lambda: f"lag remains; log:\n{tail(self.log)}")
-        consumer.close()
+    def why_not_ready(self):
+        """What /readyz says; empty: ready."""
+        try:
+            self.get("/readyz")
+            return ""
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError:
+            return "nobody listens"
 
 
 def tail(path, lines=15):
@@ -393,10 +403,13 @@ def delete_records(topic, partition, before):
 
 
 class Gate:
-    """A TCP door in front of a server, that can be shut: connections are cut and new ones refused."""
+    """A TCP door in front of a server, one line wide in each direction. It can be shut (connections are cut, new
+    ones refused), held (nothing passes, nothing is cut) and made slow (`delay` seconds before each chunk)."""
 
-    def __init__(self, target):
-        self.target, self.port, self.open, self.pairs = target, free_port(), False, []
+    def __init__(self, target, port=None):
+        self.target, self.port, self.open, self.pairs = target, port or free_port(), False, []
+        self.delay, self.passing = 0.0, threading.Event()
+        self.passing.set()
         self.shut_lock = threading.Lock()
 
     def up(self):
@@ -404,6 +417,12 @@ class Gate:
         self.open = True
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
         return self
+
+    def hold(self):
+        self.passing.clear()
+
+    def release(self):
+        self.passing.set()
 
     def accept(self, listener):
         while True:
@@ -417,10 +436,12 @@ class Gate:
             for a, b in ((client, server), (server, client)):
                 threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
 
-    @staticmethod
-    def pump(a, b):
+    def pump(self, a, b):
         try:
             while chunk := a.recv(65536):
+                if self.delay:
+                    time.sleep(self.delay)
+                self.passing.wait()
                 b.sendall(chunk)
         except OSError:
             pass
@@ -430,10 +451,8 @@ class Gate:
             except OSError:
                 pass
 
-    def down(self):
-        self.open = False
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+    def cut(self):
+        """Cuts what is connected; whoever comes again is let in."""
         with self.shut_lock:
             for pair in self.pairs:
                 for s in pair:
@@ -442,6 +461,12 @@ class Gate:
                     except OSError:
                         pass
             self.pairs = []
+
+    def down(self):
+        self.open = False
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.cut()
 
 
 class Counts:

@@ -129,8 +129,27 @@ class Suite:
         path.write_text("group: g\nworkers: many\nreddis: { url: x }\n")
         self.expect("bad configuration", path, CONFIG, r"bad\.yaml:2:", r"bad\.yaml:3:", "redis")
 
+    def called_while_starting(self):
+        """SIGTERM ends a start that waits, long before the wait would."""
+        c = self.cluster()
+        dead = f"127.0.0.1:{jd.free_port()}"
+        for what, config, said in (
+                ("Kafka", c.config(kafka={"bootstrap.servers": dead}, start_timeout="1h"), "JD-0101"),
+                ("Redis", c.config(redis={"url": f"redis://{dead}"}, start_timeout="1h"), "JD-0101"),
+                ("a policy", c.config(), "JD-0103")):
+            daemon = jd.Daemon(c, config)
+            daemon.log.write_text("")
+            daemon.start()
+            jd.wait(lambda: said in daemon.log.read_text(), 30, lambda: jd.tail(daemon.log))
+            try:
+                code = daemon.stop(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                code = "still there after 20 s"
+            self.counts.check(code == 0, f"SIGTERM while it waits for {what}: 0", str(code))
+
     def run(self):
-        for case in (self.missing_services, self.wrong_partitions, self.evicting_redis, self.two_of_one_name,
+        for case in (self.called_while_starting, self.missing_services, self.wrong_partitions, self.evicting_redis, self.two_of_one_name,
                      self.foreign_journal, self.lost_state, self.bad_configuration):
             case()
         self.counts.end()
