@@ -157,10 +157,10 @@ crash: setup-check
 	$(Q)tests/crash/run.sh --kills $(or $(KILLS),60) --seed $(or $(SEED),1)
 asan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=asan all unit-build
-	$(Q)ASAN_OPTIONS=quarantine_size_mb=16 BUILD=asan tests/run.sh $(or $(SUITES),unit adapters cli records formats)
+	$(Q)ASAN_OPTIONS=quarantine_size_mb=16 BUILD=asan tests/run.sh $(or $(SUITES),unit adapters cli records commands doors formats)
 tsan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=tsan all build/tsan/tests/adapters-run
-	$(Q)TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp BUILD=tsan tests/run.sh $(or $(SUITES),adapters records formats)
+	$(Q)TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp BUILD=tsan tests/run.sh $(or $(SUITES),adapters records doors formats)
 bench: setup-check
 	$(Q)$(MAKE) --no-print-directory all $(O)/tests/floor $(O)/tests/engine $(O)/tests/wire
 	$(Q)tests/bench/run.sh

@@ -11,6 +11,10 @@
 #
 #   KAFKA=host:port  REDIS=redis://host:port  REDIS_SOCKET=/path  REGISTRY=http://host:port/path
 #
+# and further doors to our own broker: KAFKA_SASL (PLAIN, user "journeyd", password "only-for-tests"),
+# KAFKA_SSL with KAFKA_CA (a PEM file; where openssl is installed), and KAFKA_BEHIND, which tells its
+# clients to come to 127.0.0.1:$KAFKA_DOOR, where a test puts a proxy in front of it.
+#
 # A service whose variable is already set is used as it is: never started, killed or stopped.
 # JD_RUN is the directory of one run (ports, process ids, data, logs); `with` makes build/run.XXXXXX
 # and removes it when COMMAND succeeded. A service that was killed or stopped and is started again
@@ -65,19 +69,35 @@ wait_for() { # NAME SECONDS PROBE…
     done
 }
 
+make_certificate() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+        -keyout "$JD_RUN/key.pem" -out "$JD_RUN/ca.pem" 2>/dev/null
+    cat "$JD_RUN/key.pem" "$JD_RUN/ca.pem" >"$JD_RUN/keystore.pem"
+}
+
 start_kafka() {
-    local port controller dir="$JD_RUN/kafka"
+    local port controller sasl ssl behind door dir="$JD_RUN/kafka" tls='' tls_port=''
     [ -d "$cache/kafka/lib" ] || die "Kafka is not in $cache: run tests/setup/services.sh kafka"
     port=$(port_of kafka) controller=$(port_of kafka-controller)
+    sasl=$(port_of kafka-sasl) behind=$(port_of kafka-behind) door=$(port_of kafka-door)
     mkdir -p "$dir"
+    if command -v openssl >/dev/null; then
+        ssl=$(port_of kafka-ssl) tls=",SSL://127.0.0.1:$ssl"
+        [ -s "$JD_RUN/ca.pem" ] || make_certificate
+        tls_port="listener.name.ssl.ssl.keystore.type=PEM
+listener.name.ssl.ssl.keystore.location=$JD_RUN/keystore.pem"
+    fi
     cat >"$JD_RUN/kafka.properties" <<P
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:$controller
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$port,SASL_PLAINTEXT://127.0.0.1:$sasl,BEHIND://127.0.0.1:$behind,CONTROLLER://127.0.0.1:$controller$tls
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_PLAINTEXT://127.0.0.1:$sasl,BEHIND://127.0.0.1:$door$tls
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_journeyd="only-for-tests";
+$tls_port
 inter.broker.listener.name=PLAINTEXT
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -128,7 +148,9 @@ start_registry() {
 
 exports() { # SERVICE
     case $1 in
-    kafka) echo "export KAFKA=127.0.0.1:$(port_of kafka)" ;;
+    kafka) echo "export KAFKA=127.0.0.1:$(port_of kafka) KAFKA_SASL=127.0.0.1:$(port_of kafka-sasl)"
+        echo "export KAFKA_BEHIND=127.0.0.1:$(port_of kafka-behind) KAFKA_DOOR=$(port_of kafka-door)"
+        [ ! -s "$JD_RUN/ca.pem" ] || echo "export KAFKA_SSL=127.0.0.1:$(port_of kafka-ssl) KAFKA_CA=$JD_RUN/ca.pem" ;;
     redis) echo "export REDIS=redis://127.0.0.1:$(port_of redis)"
         echo "export REDIS_SOCKET=$JD_RUN/redis/redis.sock" ;;
     registry) echo "export REGISTRY=http://127.0.0.1:$(port_of registry)/apis/ccompat/v7" ;;

@@ -9,7 +9,7 @@ set -euo pipefail
 build=(gcc make pkg-config gawk librdkafka-dev libhiredis-dev libavro-dev libyaml-dev libmicrohttpd-dev
        libjansson-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libxxhash-dev)
 run=("${build[@]}" python3 python3-confluent-kafka redis-server openjdk-17-jre-headless maven tzdata procps)
-check=("${run[@]}" libcriterion-dev cppcheck clang-tidy clang-format shellcheck systemd git)
+check=("${run[@]}" libcriterion-dev cppcheck clang-tidy clang-format shellcheck systemd git openssl)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
