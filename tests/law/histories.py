@@ -67,7 +67,6 @@ VARIANTS = {
     "frequency touch": "frequency", "frequency first": "frequency", "budget rolling": "budget",
     "budget calendar": "budget", "budget touch": "budget", "budget first": "budget"}
 
-EACH = False  # whether the engine has `report: each`
 SHARE = {"overlap": 3, "sequence": 2, "absence": 2, "frequency touch": 2, "budget touch": 2, "frequency rolling": 2,
          "budget rolling": 3, "budget calendar": 3, "budget first": 3}  # how often, where it is not 1
 
@@ -106,7 +105,7 @@ def random_numbers(rng, variant):
         rule["window"] = rng.choice(WINDOW)
     if extent in ("calendar", "first"):
         rule["period"] = "from_first" if extent == "first" else rng.choice(["day", "week", "month", "quarter", "year"])
-        if EACH and rng.random() < 0.25:
+        if rng.random() < 0.25:
             rule["report"] = "each"
     if extent == "touch":
         rule["per"] = "touch"

@@ -303,7 +303,8 @@ def main():
     print("  histories outside the law (a version of an engagement no longer held): %d"
           % coverage["outside"])
     print("  alerts that came and went between timers of one moment: %d" % coverage["between timers of one moment"])
-    missing = reached(coverage, 1000 if args.histories >= 100000 else args.histories // 1000 if args.histories >= 10000 else 0)
+    least = 1000 if args.histories >= 100000 else args.histories // 1000 if args.histories >= 10000 else 0
+    missing = reached(coverage, least)
     if args.only is not None or failed:
         missing = 0
     print("%d passed, %d failed, 0 skipped" % (number - (args.only or 0) - failed, failed + missing))
