@@ -2,6 +2,10 @@
 instance that holds. Quadratic and worse, and nothing is remembered.
 
 A function here gives `Found`s. One that waits for a deadline (absence) holds only after `since`.
+
+Under a physician each engagement is one touch. Under an account or an actor it may be several, one for each attendee:
+then sums add those of all that match, and else one stands for all that match, the earliest, then the least hcp_id.
+`same:` and the other filters come first: a rule looks at the touches of each set of values of `same:` by themselves.
 """
 import dataclasses
 import decimal
@@ -37,8 +41,14 @@ class View:
                 and not any(u != "joint" and matches(t, u, self.groups) for u in rule.get("unless", ()))
                 and all(field(t, path, self.groups) is not None for path in fields)]
 
-    def same(self, a, b, rule):
-        return all(share(a, b, path, self.groups) for path in rule.get("same", ()))
+    def by_same(self, touches, rule):
+        """The touches by the values of `same:`; those that lack one take no part."""
+        sets = {}
+        for touch in sorted(touches, key=in_order):
+            values = tuple(field(touch, path, self.groups) for path in rule.get("same", ()))
+            if None not in values:
+                sets.setdefault(values, []).append(touch)
+        return sets.items()
 
     def different(self, a, b, rule):
         wanted = rule.get("different", ())
@@ -65,6 +75,14 @@ class View:
         return self.zone(touch).deadline(touch_time(touch), span)
 
 
+def one_each(touches):
+    """The touch that stands for each engagement."""
+    found = {}
+    for touch in sorted(touches, key=in_order):
+        found.setdefault(engagement_of(touch), touch)
+    return list(found.values())
+
+
 def different_fields(rule):
     different = rule.get("different", ())
     return different["any"] if isinstance(different, dict) else different
@@ -87,24 +105,29 @@ def inside(rule, time):
 # ---------------------------------------------------------------------------------------------- pairs
 
 def pairs(rule, touches, view):
-    """Unordered pairs of two engagements, in either way (a, b), filtered; both touches inside the rule's validity.
-    Gives (instance, ways)."""
+    """Pairs of two engagements, filtered, both touches inside the rule's validity: the instance, and for either way
+    in which it is a pair (a, b) the touches that stand for it."""
     of_a = view.selected(touches, rule["a"], rule, named(rule))
     of_b = view.selected(touches, rule["b"], rule, named(rule))
     ways = {}
-    for a in of_a:
-        for b in of_b:
-            if (engagement_of(a) != engagement_of(b) and inside(rule, touch_time(a)) and inside(rule, touch_time(b))
-                    and view.same(a, b, rule) and view.different(a, b, rule) and not view.joint(a, b, rule)):
-                instance = tuple(sorted((engagement_of(a), engagement_of(b)), key=str.encode))
-                ways.setdefault(instance, []).append({"a": a, "b": b})
-    return ways.items()
+    for a in sorted(of_a, key=in_order):
+        for b in sorted(of_b, key=in_order):
+            if (engagement_of(a) != engagement_of(b)
+                    and all(share(a, b, path, view.groups) for path in rule.get("same", ()))
+                    and view.different(a, b, rule) and not view.joint(a, b, rule)):
+                ways.setdefault((engagement_of(a), engagement_of(b)), {"a": a, "b": b})
+    instances_ = {}
+    for ids, way in ways.items():
+        if all(inside(rule, touch_time(t)) for t in way.values()):
+            instances_.setdefault(tuple(sorted(ids, key=str.encode)), []).append(way)
+    return instances_.items()
 
 
-def proximity(rule, touches, view):
+def proximity(rule, touches, view, _):
     for instance, ways in pairs(rule, touches, view):
-        a, b = ways[0].values()
-        if view.near(a, b, rule["within"]):
+        ways = [way for way in ways if view.near(way["a"], way["b"], rule["within"])]
+        if ways:
+            a, b = ways[0].values()
             yield Found(instance, sorted((a, b), key=in_order), *view.distance(a, b, rule["within"]), ways)
 
 
@@ -116,13 +139,18 @@ def interval(touch, rule):
     return start, start + durations.get(touch.get("channel"), durations.get("default", HOUR))
 
 
-def overlap(rule, touches, view):
+def shared(a, b, rule):
+    """How long both intervals last at once."""
+    (start_a, end_a), (start_b, end_b) = interval(a, rule), interval(b, rule)
+    return min(end_a, end_b) - max(start_a, start_b)
+
+
+def overlap(rule, touches, view, _):
     for instance, ways in pairs(rule, touches, view):
-        a, b = ways[0].values()
-        (start_a, end_a), (start_b, end_b) = interval(a, rule), interval(b, rule)
-        length = min(end_a, end_b) - max(start_a, start_b)
-        if length > 0:
-            yield Found(instance, sorted((a, b), key=in_order), length, 0, "ms", ways)
+        ways = [way for way in ways if shared(way["a"], way["b"], rule) > 0]
+        if ways:
+            a, b = ways[0].values()
+            yield Found(instance, sorted((a, b), key=in_order), shared(a, b, rule), 0, "ms", ways)
 
 
 # ---------------------------------------------------------------------------------------------- numbers
@@ -154,17 +182,24 @@ def limit(rule):
 
 
 def counted(rule, touches, view):
-    """The touches that take part, in order, by the values of `same:`; and those left out for their currency."""
-    fields = list(rule.get("same", ())) + ([rule["distinct"]] if "distinct" in rule else [])
-    if rule["kind"] == "budget":
-        fields.append(rule.get("sum", "amount"))
-    members, others = {}, {}
+    """The touches that take part, in order: [(touch that stands for it, those that are counted with it)]; and those
+    left out for their currency."""
+    fields = ([rule["distinct"]] if "distinct" in rule else []) + (
+        [rule.get("sum", "amount")] if rule["kind"] == "budget" else [])
+    own, others = [], []
     for touch in sorted(view.selected(touches, rule["of"], rule, fields), key=in_order):
-        values = tuple(field(touch, path, view.groups) for path in rule.get("same", ()))
         foreign = (rule["kind"] == "budget" and rule.get("sum", "amount") == "amount"
                    and (touch.get("currency") or rule["currency"]) != rule["currency"])
-        (others if foreign else members).setdefault(values, []).append(touch)
-    return [(values, own, others.get(values, [])) for values, own in members.items()]
+        (others if foreign else own).append(touch)
+    if rule.get("distinct") == "hcp":
+        return [(touch, [touch]) for touch in own], others
+    if rule["kind"] == "budget":
+        return [(t, [u for u in own if engagement_of(u) == engagement_of(t)]) for t in one_each(own)], others
+    return [(touch, [touch]) for touch in one_each(own)], others
+
+
+def together(members):
+    return [touch for _, touches in members for touch in touches]
 
 
 def in_window(u, t, window, view):
@@ -176,22 +211,21 @@ def in_window(u, t, window, view):
     return view.zone(u).end(touch_time(u), window) > touch_time(t)
 
 
-def rolling(rule, touches, view):
-    for _, own, others in counted(rule, touches, view):
-        for t in own:
-            members = [u for u in own if in_window(u, t, rule["window"], view)]
-            total, unit = number(rule, members, view)
-            if too_much(rule, total) and inside(rule, touch_time(t)):
-                yield Found((engagement_of(t),), members, total, limit(rule), unit, [{"of": t}], other_currency=sum(
-                    in_window(u, t, rule["window"], view) for u in others))
+def rolling(rule, touches, view, _):
+    own, others = counted(rule, touches, view)
+    for t, _ in own:
+        members = together([m for m in own if in_window(m[0], t, rule["window"], view)])
+        total, unit = number(rule, members, view)
+        if too_much(rule, total) and inside(rule, touch_time(t)):
+            yield Found((engagement_of(t),), members, total, limit(rule), unit, [{"of": t}], other_currency=sum(
+                in_window(u, t, rule["window"], view) for u in others))
 
 
-def per_touch(rule, touches, view):
-    for _, own, _ in counted(rule, touches, view):
-        for t in own:
-            total, unit = number(rule, [t], view)
-            if too_much(rule, total) and inside(rule, touch_time(t)):
-                yield Found((engagement_of(t),), [t], total, limit(rule), unit, [{"of": t}])
+def per_touch(rule, touches, view, _):
+    for t, members in counted(rule, touches, view)[0]:
+        total, unit = number(rule, members, view)
+        if too_much(rule, total) and inside(rule, touch_time(t)):
+            yield Found((engagement_of(t),), members, total, limit(rule), unit, [{"of": t}])
 
 
 def text_of(value):
@@ -202,101 +236,102 @@ def text_of(value):
     return str(value)
 
 
-def over_period(rule, members, instance, end, other_currency, view):
+def over_period(rule, period, instance, end, other_currency, view):
     """A whole period: one instance, or with `report: each` one for each member."""
+    members = together(period)
     total, unit = number(rule, members, view)
     if too_much(rule, total) and inside(rule, end - 1):
-        each = rule.get("report") == "each"
-        for instance in [(engagement_of(t),) for t in members] if each else [instance]:
-            yield Found(instance, members, total, limit(rule), unit, [{}], other_currency=other_currency)
+        each = [(engagement_of(t),) for t, _ in period]
+        for one in each if rule.get("report") == "each" else [instance]:
+            yield Found(one, members, total, limit(rule), unit, [{}], other_currency=other_currency)
 
 
-def calendar(rule, touches, view):
+def calendar(rule, touches, view, values):
     def name(t):
         return view.zone(t).period(touch_time(t), rule["period"])
-    for values, own, others in counted(rule, touches, view):
-        for label in sorted({name(t) for t in own}):
-            members = [t for t in own if name(t) == label]
-            end = view.zone(members[-1]).period_end(touch_time(members[-1]), rule["period"])
-            yield from over_period(rule, members, (*(text_of(v) for v in values), label), end,
-                                   sum(name(t) == label for t in others), view)
+    own, others = counted(rule, touches, view)
+    for label in sorted({name(t) for t, _ in own}):
+        period = [m for m in own if name(m[0]) == label]
+        last = period[-1][0]
+        yield from over_period(rule, period, (*(text_of(v) for v in values), label),
+                               view.zone(last).period_end(touch_time(last), rule["period"]),
+                               sum(name(t) == label for t in others), view)
 
 
-def from_first(rule, touches, view):
-    for _, own, others in counted(rule, touches, view):
-        rest = own
-        while rest:
-            first = touch_time(rest[0])
-            end = view.zone(rest[0]).end(first, rule["window"])
-            members = [t for t in rest if touch_time(t) < end]
-            yield from over_period(rule, members, (engagement_of(rest[0]),), end,
-                                   sum(first <= touch_time(t) < end for t in others), view)
-            rest = [t for t in rest if touch_time(t) >= end]
+def from_first(rule, touches, view, _):
+    rest, others = counted(rule, touches, view)
+    while rest:
+        first = rest[0][0]
+        start, end = touch_time(first), view.zone(first).end(touch_time(first), rule["window"])
+        period = [m for m in rest if touch_time(m[0]) < end]
+        yield from over_period(rule, period, (engagement_of(first),), end,
+                               sum(start <= touch_time(t) < end for t in others), view)
+        rest = [m for m in rest if touch_time(m[0]) >= end]
 
 
-def numbers(rule, touches, view):
+def numbers(rule, touches, view, values):
     if "per" in rule:
-        return per_touch(rule, touches, view)
+        return per_touch(rule, touches, view, values)
     if rule.get("period") == "from_first":
-        return from_first(rule, touches, view)
-    return calendar(rule, touches, view) if "period" in rule else rolling(rule, touches, view)
+        return from_first(rule, touches, view, values)
+    return (calendar if "period" in rule else rolling)(rule, touches, view, values)
 
 
 # ---------------------------------------------------------------------------------------------- before and after
 
-def sequence(rule, touches, view):
+def sequence(rule, touches, view, _):
     of_a = view.selected(touches, rule["a"], rule, named(rule))
-    of_c = satisfying(view.selected(touches, rule["without"], rule, rule.get("same", ())), rule["without"]) \
+    of_c = one_each(satisfying(view.selected(touches, rule["without"], rule, ()), rule["without"])) \
         if "without" in rule else []
-    for b in view.selected(touches, rule["b"], rule, named(rule)):
-        earlier = [a for a in of_a if touch_time(a) < touch_time(b) and view.near(a, b, rule["within"])
-                   and view.same(a, b, rule) and view.different(a, b, rule) and not view.joint(a, b, rule)]
+    for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
+        others = one_each(a for a in of_a if view.different(a, b, rule) and not view.joint(a, b, rule))
+        earlier = [a for a in others if touch_time(a) < touch_time(b) and view.near(a, b, rule["within"])]
         if not earlier or not inside(rule, touch_time(b)):
             continue
         a = max(earlier, key=in_order)
-        if not any(touch_time(a) < touch_time(c) < touch_time(b) and view.same(a, c, rule) for c in of_c):
+        if not any(touch_time(a) < touch_time(c) < touch_time(b) for c in of_c):
             yield Found((engagement_of(b),), [a, b], *view.distance(a, b, rule["within"]), [{"a": a, "b": b}])
 
 
-def absence(rule, touches, view):
+def absence(rule, touches, view, _):
     of_b = satisfying(view.selected(touches, rule["b"], rule, named(rule)), rule["b"])
-    for a in satisfying(view.selected(touches, rule["a"], rule, named(rule)), rule["a"]):
+    for a in one_each(satisfying(view.selected(touches, rule["a"], rule, named(rule)), rule["a"])):
         start, deadline = touch_time(a), view.deadline(a, rule["within"])
-        answers = [b for b in of_b if engagement_of(b) != engagement_of(a)
-                   and (touch_time(b) > start or rule.get("inclusive") and touch_time(b) == start)
-                   and view.same(a, b, rule) and view.different(a, b, rule)]
+        answers = [b for b in one_each(b for b in of_b if view.different(a, b, rule))
+                   if engagement_of(b) != engagement_of(a)
+                   and (touch_time(b) > start or rule.get("inclusive") and touch_time(b) == start)]
         if not inside(rule, start) or any(touch_time(b) <= deadline for b in answers):
             continue
         latest = view.deadline(a, rule.get("resolve_within", {"ms": 365 * 24 * HOUR}))
-        late = sorted((b for b in answers if touch_time(b) <= latest), key=in_order)
+        late = [b for b in answers if touch_time(b) <= latest]
         if late:
-            yield Found((engagement_of(a),), [a, late[0]], touch_time(late[0]) - start, deadline - start, "ms",
-                        [{"a": a, "b": late[0]}], status="resolved", since=deadline)
+            b = min(late, key=in_order)
+            yield Found((engagement_of(a),), [a, b], touch_time(b) - start, deadline - start, "ms",
+                        [{"a": a, "b": b}], status="resolved", since=deadline)
         else:
             yield Found((engagement_of(a),), [a], 0, 1, "touches", [{"a": a}], since=deadline)
 
 
-def requires(rule, touches, view):
+def requires(rule, touches, view, _):
     of_a = satisfying(view.selected(touches, rule["a"], rule, named(rule)), rule["a"])
-    for b in view.selected(touches, rule["b"], rule, named(rule)):
+    for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
+        before = one_each(a for a in of_a if view.different(a, b, rule))
         if inside(rule, touch_time(b)) and not any(
                 engagement_of(a) != engagement_of(b) and touch_time(a) <= touch_time(b)
-                and view.near(a, b, rule["within"]) and view.same(a, b, rule) and view.different(a, b, rule)
-                for a in of_a):
+                and view.near(a, b, rule["within"]) for a in before):
             yield Found((engagement_of(b),), [b], 0, 1, "touches", [{"b": b}])
 
 
-def until(rule, touches, view):
+def until(rule, touches, view, _):
     of_a = view.selected(touches, rule["a"], rule, named(rule))
-    of_c = satisfying(view.selected(touches, rule["until"], rule, rule.get("same", ())), rule["until"])
-    for b in view.selected(touches, rule["b"], rule, named(rule)):
+    of_c = one_each(satisfying(view.selected(touches, rule["until"], rule, ()), rule["until"]))
+    for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
         t = touch_time(b)
         under = []  # the a that are not closed, or less than `plus` ago
-        for a in of_a:
-            closing = [touch_time(c) for c in of_c if touch_time(c) > touch_time(a) and view.same(a, c, rule)]
+        for a in one_each(a for a in of_a if view.different(a, b, rule)):
+            closing = [touch_time(c) for c in of_c if touch_time(c) > touch_time(a)]
             if (touch_time(a) < t <= view.deadline(a, rule["max_open"])
-                    and (not closing or t < min(closing) or t - min(closing) < rule.get("plus", 0))
-                    and view.same(a, b, rule) and view.different(a, b, rule)):
+                    and (not closing or t < min(closing) or t - min(closing) < rule.get("plus", 0))):
                 under.append(a)
         if under and inside(rule, t):
             a = max(under, key=in_order)
@@ -309,7 +344,15 @@ KINDS = {"proximity": proximity, "overlap": overlap, "frequency": numbers, "budg
 
 
 def instances(rule, touches, view):
-    return KINDS[rule["kind"]](rule, touches, view)
+    """One of each; where attendees of one engagement give it under several values of `same:`, the first."""
+    pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
+    found = {}
+    for values, own in [((), touches)] if pairwise else view.by_same(touches, rule):
+        for one in KINDS[rule["kind"]](rule, own, view, values):
+            known = found.get(one.instance)
+            if known is None or in_order(one.evidence[-1]) < in_order(known.evidence[-1]):
+                found[one.instance] = one
+    return list(found.values())
 
 
 # ---------------------------------------------------------------------------------------------- severity

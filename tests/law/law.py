@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 
+import alerts
 import civil
 import events
 import histories
@@ -63,15 +64,14 @@ def replay(binary, policy_dir, lines, out, partitions, advance, env):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     if done.returncode:
         raise RuntimeError("%s\nexit %d\n%s%s" % (" ".join(command), done.returncode, done.stdout, done.stderr))
-    rows, revisions = {}, {}
-    with open(os.path.join(out, "alerts.jsonl")) as alerts:
-        for line in alerts:
+    rows = {}
+    with open(os.path.join(out, "alerts.jsonl")) as f:
+        for line in f:
             row = json.loads(line, parse_float=decimal.Decimal)
-            last = revisions.get(row["alert_id"], 0)
-            if row["revision"] != last + 1:
-                raise RuntimeError("revision %d of %s follows %d" % (row["revision"], row["alert_id"], last))
-            revisions[row["alert_id"]] = row["revision"]
-            rows[row["key"], row["rule"], tuple(row["instance"])] = row
+            place = row["scope"], row["key"], row["rule"], tuple(row["instance"])
+            row["follows"] = place not in rows and row["revision"] == 1 or (
+                place in rows and rows[place]["follows"] and row["revision"] == rows[place]["revision"] + 1)
+            rows[place] = row
     return rows
 
 
@@ -92,8 +92,8 @@ def member_of_engine(event):
 def says_model(key, row, causes):
     if row["status"] == "retracted":
         return ("retracted", row["cause"]) if causes else ("retracted",)
-    hcp, rule, instance = key
-    return (row["status"], model.alert_id(rule, hcp, instance), row["phase"], row["severity"], row["unit"],
+    scope, bare, rule, instance = key
+    return (row["status"], alerts.alert_id(rule, scope, bare, instance), row["phase"], row["severity"], row["unit"],
             decimal.Decimal(row["observed"]), decimal.Decimal(row["limit"]), row["other_currency"],
             tuple(member_of_model(e) for e in row["evidence"]))
 
@@ -106,28 +106,30 @@ def says_engine(row, causes):
             tuple(member_of_engine(e) for e in row["evidence"]))
 
 
-def compare(physicians, rows, variants, coverage, every=True):
+def compare(keys, rows, variants, coverage, every=True):
     """Differences as text. `every`: retracted alerts and their causes too, else only those that stand."""
     expected = {}
-    for hcp, physician in physicians.items():
-        for (rule, instance), row in physician.alerts.items():
-            expected[hcp, rule, instance] = row
-            again = row["status"] == "open" and (rule, instance) in physician.reopened
+    for key, holder in keys.items():
+        for (rule, instance), row in holder.alerts.items():
+            expected[*key, rule, instance] = row
+            again = row["status"] == "open" and (rule, instance) in holder.reopened
             coverage[variants[rule], "reopened" if again else row["status"], row["cause"], row["phase"]] += 1
-    for (hcp, rule, instance), row in list(rows.items()):
-        known = expected.get((hcp, rule, instance))
+    for place, row in list(rows.items()):
+        holder, known, instance = keys[place[:2]], expected.get(place), place[2:]
         if row["status"] == "retracted" and (
-                millis(row["opened_at"]) in physicians[hcp].crowded if known is None else
-                (rule, instance) in physicians[hcp].maybe and row["cause"] != known["cause"]):
-            del rows[hcp, rule, instance]
-            expected.pop((hcp, rule, instance), None)
+                millis(row["opened_at"]) in holder.crowded if known is None else
+                instance in holder.maybe and row["cause"] != known["cause"]):
+            del rows[place]
+            expected.pop(place, None)
             coverage["between timers of one moment"] += 1
     got = {k: says_engine(row, every) for k, row in rows.items() if every or row["status"] != "retracted"}
     want = {k: says_model(k, row, every) for k, row in expected.items() if every or row["status"] != "retracted"}
-    outside = {hcp for hcp, p in physicians.items() if p.outside}
+    gaps = {k: "revisions do not follow each other" for k, row in rows.items() if not row["follows"]}
+    outside = {key for key, holder in keys.items() if key[0] == "hcp" and holder.outside}
     coverage["outside"] += len(outside)
-    return ["%s: model %s, engine %s" % (k, want.get(k), got.get(k))
-            for k in sorted(want.keys() | got.keys()) if k[0] not in outside and want.get(k) != got.get(k)]
+    return ["%s: model %s, engine %s %s" % (k, want.get(k), got.get(k), gaps.get(k, ""))
+            for k in sorted(want.keys() | got.keys())
+            if k[:2] not in outside and (want.get(k) != got.get(k) or k in gaps)]
 
 
 def compare_refused(physicians, records, out):
@@ -193,10 +195,11 @@ class World:
             orders.append(self.rng.sample(self.records, len(self.records)))
         differences, first = [], None
         for order in orders:
-            physicians = model.world(order, self.policy, self.partitions, self.advance)
+            keys = model.world(order, self.policy, self.partitions, self.advance)
+            physicians = {key: holder for (scope, key), holder in keys.items() if scope == "hcp"}
             rows = {}
             if binary is None:
-                compare(physicians, rows, variants, coverage)
+                compare(keys, rows, variants, coverage)
             else:
                 shutil.rmtree(directory, ignore_errors=True)
                 lines = self.write(directory, order)
@@ -204,7 +207,7 @@ class World:
                 if self.rebuild:
                     self.rebuilt(self.rebuild, directory, lines, coverage)
                 rows = replay(binary, os.path.join(directory, "policy"), lines, out, self.partitions, self.advance, env)
-                differences += compare(physicians, rows, variants, coverage) + compare_refused(physicians, order, out)
+                differences += compare(keys, rows, variants, coverage) + compare_refused(physicians, order, out)
             coverage["histories"] += len(physicians)
             coverage["records"] += len(order)
             for physician in physicians.values():

@@ -411,6 +411,95 @@ class Lifecycle(unittest.TestCase):
             self.assertEqual(self.alert(p, "r1")[:2], ("retracted", cause))
 
 
+class OtherScopes(unittest.TestCase):
+    """Touches of several physicians under one account or actor."""
+
+    def found(self, a_rule, *touches):
+        return found(a_rule, *(dict(t, hcp_id=hcp, id=t["id"] + hcp) for hcp, t in touches))
+
+    def evidence(self, found_):
+        return {i: " ".join(t["id"] for t in f.evidence) for i, f in found_.items()}
+
+    def test_distinct_physicians_of_a_day(self):
+        r = rule("frequency", of=REP, period="day", limit=2, distinct="hcp", same=["team"])
+        three = [("H1", touch("r1", 1)), ("H2", touch("r2", 2)), ("H3", touch("r3", 3))]
+        self.assertEqual(self.evidence(self.found(r, *three)), {("T1", "2024-01-01"): "r1H1 r2H2 r3H3"})
+        self.assertEqual(self.found(r, *three[:2], ("H1", touch("r3", 3))), {})
+
+    def test_a_group_call_counts_once_but_for_distinct_hcp(self):
+        call = [("H2", touch("r1", 5)), ("H1", touch("r1", 5)), ("H3", touch("r1", 4))]
+        one = self.found(rule("frequency", of=REP, window=24, limit=0), *call)
+        self.assertEqual(self.evidence(one), {"r1": "r1H3"})
+        self.assertEqual(self.found(rule("frequency", of=REP, window=24, limit=1), *call), {})
+        distinct = self.found(rule("frequency", of=REP, window=24, limit=1, distinct="hcp"), *call)
+        self.assertEqual([(i, f.observed) for i, f in distinct.items()], [("r1", 3)])
+
+    def test_sums_add_each_attendee(self):
+        call = [("H2", touch("r1", 5, amount="10")), ("H1", touch("r1", 5, amount="10")), ("H3", touch("r1", 5))]
+        for more in ({"per": "touch"}, {"window": {"ms": HOUR}}):
+            r = rule("budget", of=REP, limit=15, currency="USD", **more)
+            self.assertEqual(self.evidence(self.found(r, *call)), {"r1": "r1H1 r1H2"})
+        r = rule("budget", of=REP, limit=15, currency="USD", per="touch", unless=[{"hcp_id": "H1"}])
+        self.assertEqual(self.found(r, *call), {})
+
+    def test_the_one_that_stands_for_all_matches(self):
+        call = [("H1", touch("r1", 5, product="P1")), ("H2", touch("r1", 5, product="P2"))]
+        r = rule("frequency", of={"product": "P2"}, window=24, limit=0)
+        self.assertEqual(self.evidence(self.found(r, *call)), {"r1": "r1H2"})
+
+    def test_pairs_are_of_two_engagements(self):
+        touches = [("H1", touch("r1", 5)), ("H2", touch("r1", 5)), ("H1", touch("m1", 6))]
+        self.assertEqual(self.evidence(self.found(rule("proximity", a={}, b={}, within=2), *touches)),
+                         {("m1", "r1"): "r1H1 m1H1"})
+        r = rule("proximity", a={}, b={}, within=2, different=["hcp"])
+        self.assertEqual(self.evidence(self.found(r, *touches)), {("m1", "r1"): "r1H2 m1H1"})
+
+    def test_same_hcp_looks_at_each_physician_by_himself(self):
+        r = rule("requires", b=REP, a=MSL, within=10, same=["hcp"])
+        self.assertEqual(self.evidence(self.found(r, ("H1", touch("m1", 0)), ("H1", touch("r1", 5)),
+                                                  ("H2", touch("r1", 5)))), {"r1": "r1H2"})
+
+    def policy(self, *rules):
+        return {"rules": list(rules), "groups": {}, "joint_within": 0, "planned_grace": 24 * HOUR, "zone": "UTC",
+                "markets": {"DE": "Europe/Berlin"}, "allowed_lateness": 1000 * HOUR, "max_ahead": 1000 * HOUR}
+
+    def world(self, a_rule, *records):
+        said = []
+        for number, (hcp, hour, what) in enumerate(records):
+            kind = "account.profile" if "actor" not in what else "touch"
+            said.append((hcp, kind, dict(what, hcp_id=hcp, id="v%d" % number, recorded_at=T0 + int(hour * HOUR))))
+        return model.world(said, self.policy(a_rule))
+
+    def test_a_touch_that_leaves_the_account(self):
+        r = rule("frequency", scope="account", of=REP, window=24, limit=1)
+        records = [("H1", 1, touch("r1", 1, account_id="A")), ("H2", 2, touch("r2", 2, account_id="A"))]
+        alerts_ = self.world(r, *records)["account", "A"].alerts
+        self.assertEqual(alerts_["R", ("r2",)]["status"], "open")
+        keys = self.world(r, *records, ("H1", 3, touch("r1", 1, account_id="B")))
+        self.assertEqual(keys["account", "A"].alerts["R", ("r2",)]["cause"], "corrected")
+        self.assertEqual(keys["account", "B"].alerts, {})
+        self.assertEqual(keys["hcp", "H1"].alerts, {})
+
+    def test_who_came_along_is_the_actor(self):
+        r = rule("frequency", scope="actor", of=MSL, window=24, limit=0)
+        keys = self.world(r, ("H1", 1, touch("r1", 1, joint_with=[{"id": "anna", "role": "msl"}])))
+        self.assertEqual(list(keys["actor", "anna"].alerts), [("R", ("r1",))])
+        self.assertEqual(keys["actor", "r1"].alerts, {})
+
+    def test_an_accounts_zone(self):
+        r = rule("frequency", scope="account", of=REP, period="day", limit=0)
+        late = ("H1", 24, touch("r1", 23.5, account_id="A"))
+        self.assertEqual(list(self.world(r, late)["account", "A"].alerts), [("R", ("2024-01-01",))])
+        keys = self.world(r, ("A", 1, {"country": "DE", "time": T0}), late)
+        self.assertEqual(list(keys["account", "A"].alerts), [("R", ("2024-01-02",))])
+
+    def test_plans_lapse_under_every_key(self):
+        r = rule("frequency", scope="account", of=REP, window=24, limit=0)
+        plan = touch("r1", 5, "planned", account_id="A", start=T0 + 5 * HOUR)
+        keys = self.world(r, ("H1", 1, plan), ("H2", 40, touch("r2", 40)))
+        self.assertEqual(keys["account", "A"].alerts["R", ("r1",)]["cause"], "lapsed")
+
+
 if __name__ == "__main__":
     result = unittest.main(exit=False, verbosity=0).result
     bad = len(result.failures) + len(result.errors)

@@ -1,0 +1,132 @@
+"""What stands of one key at a moment (a physician, an account, an actor), and its alerts over time.
+
+Nothing here is incremental: at each look every rule of the key's scope looks at all standing touches again (kinds.py).
+"""
+import collections
+import hashlib
+
+import kinds
+from civil import Zone
+from events import engagement_of, in_order, touch_time
+
+
+def alert_id(rule, scope, key, instance):
+    """First 128 bits of SHA-256 over rule id, scope, key, instance; each with its length in front."""
+    text = b"".join(b"%d:%s" % (len(part.encode()), part.encode()) for part in (rule, scope, key, *instance))
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def phase_of(evidence, now):
+    planned = any(touch["phase"] == "planned" and touch_time(touch) > now for touch in evidence)
+    return "preventable" if planned else "incident"
+
+
+class Key:
+    """`alerts` is what should stand at the end. A scope says what its versions are."""
+
+    def __init__(self, scope, key, policy):
+        self.scope, self.key, self.policy = scope, key, policy
+        self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == scope]
+        self.profile = None
+        self.now = None
+        self.open = {}         # (rule, instance) -> row
+        self.alerts = {}       # (rule, instance) -> last row, open or retracted
+        self.memo = {}         # the last answer of found()
+        self.reopened = set()  # (rule, instance) of alerts that were resolved once and opened again
+        # Timers of one moment fire in an order that is not the law's; what opens and goes within it is not compared:
+        self.crowded = set()   # such moments, and
+        self.maybe = set()     # the retracted that may have stood once more, for another cause
+
+    def versions(self):
+        """The version that counts of each touch, cancelled ones too, by (hcp_id, engagement)."""
+        raise NotImplementedError
+
+    def zone(self, event):
+        """In which a touch is reckoned: the key's own, else that of its market, else the policy's."""
+        profile, markets = self.profile or {}, self.policy["markets"]
+        name = profile.get("zone") or markets.get(profile.get("country")) or markets.get(event.get("country"))
+        return Zone(name or self.policy["zone"])
+
+    def lapse_time(self, event):
+        return touch_time(event) + self.policy["planned_grace"] + 1
+
+    def lapsed(self, event, now):
+        return event["phase"] == "planned" and now >= self.lapse_time(event)
+
+    def touches(self, now):
+        return [v for v in self.versions().values() if v["phase"] != "cancelled" and not self.lapsed(v, now)]
+
+    def found(self, now):
+        """Every instance of every rule, also those that hold only after a deadline, by (rule, instance)."""
+        standing = sorted(self.touches(now), key=in_order)
+        key = tuple(map(id, standing)), id(self.profile)
+        if key not in self.memo:
+            view = kinds.View(self.policy, self.zone)
+            self.memo = {key: {(rule["id"], found.instance): (rule, found) for rule in self.rules
+                               for found in kinds.instances(rule, standing, view)}}
+        return self.memo[key]
+
+    def holding(self, now):
+        """The alerts that stand at `now`."""
+        rows = {}
+        for key, (rule, found) in self.found(now).items():
+            if found.since is None or now > found.since:
+                phase = phase_of(found.evidence, now)
+                rows[key] = dict(
+                    status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
+                    unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
+                    severity=kinds.severity(found, phase, rule, kinds.View(self.policy, self.zone)))
+        return rows
+
+    def cause(self, row, now):
+        """Why an instance that held no longer does, by what became of its members since. A plan that is still a
+        plan at another time was rescheduled; whatever else is known differently now was corrected."""
+        causes = set()
+        for member in row["evidence"]:
+            current = self.versions().get((member["hcp_id"], engagement_of(member)))
+            if current is None:  # it is another key's now
+                causes.add("corrected")
+            elif current["phase"] == "cancelled":
+                causes.add("cancelled")
+            elif self.lapsed(current, now):
+                causes.add("lapsed")
+            elif current["phase"] == "planned" and touch_time(current) != touch_time(member):
+                causes.add("rescheduled")
+        for cause in ("cancelled", "lapsed", "rescheduled"):
+            if cause in causes:
+                return cause
+        return "corrected"
+
+    def look(self, now):
+        rows = self.holding(now)
+        for instance, row in self.open.items():
+            if instance not in rows:
+                phase = phase_of(row["evidence"], now)
+                self.alerts[instance] = dict(row, status="retracted", cause=self.cause(row, now), phase=phase)
+            elif row["status"] == "resolved" and rows[instance]["status"] == "open":
+                self.reopened.add(instance)
+        self.maybe -= rows.keys()
+        self.open = rows
+        self.alerts.update(rows)
+
+    def timers(self):
+        """The moments at which something changes by itself: plans lapse, deadlines pass. With how many do at once."""
+        plans = (self.lapse_time(v) for v in self.versions().values() if v["phase"] == "planned")
+        deadlines = (found.since + 1 for _, found in self.found(self.now).values() if found.since is not None)
+        return collections.Counter((*plans, *deadlines))
+
+    def advance(self, now):
+        """Time passes: plans lapse and deadlines pass one after the other, each looked at when it does."""
+        if self.now is None:
+            self.now = now
+        while True:
+            due = {moment: count for moment, count in self.timers().items() if self.now < moment <= now}
+            if not due:
+                break
+            self.now = min(due)
+            self.look(self.now)
+            if due[self.now] > 1:
+                self.crowded.add(self.now)
+                self.maybe = {i for i, row in self.alerts.items() if row["status"] == "retracted"}
+        self.now = max(self.now, now)
+        self.look(self.now)
