@@ -9,13 +9,6 @@ struct jd_str jd_str_of(const char *text)
     return (struct jd_str){text, text ? (uint32_t)strlen(text) : 0};
 }
 
-bool jd_str_eq(struct jd_str a, struct jd_str b)
-{
-    if (a.ptr == NULL || b.ptr == NULL)
-        return a.ptr == b.ptr;
-    return a.size == b.size && memcmp(a.ptr, b.ptr, a.size) == 0;
-}
-
 int jd_str_cmp(struct jd_str a, struct jd_str b)
 {
     if (a.ptr == NULL || b.ptr == NULL)

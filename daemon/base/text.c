@@ -120,51 +120,42 @@ int jd_decimal_cmp(struct jd_decimal a, struct jd_decimal b)
     return (x > y) - (x < y);
 }
 
-/* `count` digits as a number. */
-static bool take_digits(const char **p, const char *end, int count, int *out)
+/* Two digits as a number; negative: they are not. */
+static int two_digits(const char *p)
 {
-    *out = 0;
-    for (int i = 0; i < count; i++, (*p)++) {
-        if (!digit_at(*p, end))
-            return false;
-        *out = *out * 10 + (**p - '0');
-    }
-    return true;
-}
-
-static bool take_char(const char **p, const char *end, char upper, char lower)
-{
-    if (*p == end || (**p != upper && **p != lower))
-        return false;
-    (*p)++;
-    return true;
+    unsigned tens = (unsigned)(p[0] - '0'), ones = (unsigned)(p[1] - '0');
+    return tens > 9 || ones > 9 ? -1 : (int)(tens * 10 + ones);
 }
 
 static bool take_offset(const char **p, const char *end, int *minutes)
 {
     *minutes = 0;
-    if (take_char(p, end, 'Z', 'z'))
+    if (end - *p == 1 && (**p == 'Z' || **p == 'z')) {
+        ++*p;
         return true;
-    if (*p == end || (**p != '+' && **p != '-'))
+    }
+    if (end - *p != 6 || (**p != '+' && **p != '-') || (*p)[3] != ':')
         return false;
-    int sign = *(*p)++ == '-' ? -1 : 1, hour, minute;
-    if (!take_digits(p, end, 2, &hour) || !take_char(p, end, ':', ':') || !take_digits(p, end, 2, &minute) ||
-        hour > 23 || minute > 59)
-        return false;
+    int sign = **p == '-' ? -1 : 1, hour = two_digits(*p + 1), minute = two_digits(*p + 4);
+    *p = end;
     *minutes = sign * (hour * 60 + minute);
-    return true;
+    return hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59;
 }
 
 bool jd_time_parse(struct jd_str text, jd_time *out)
 {
+    enum { FIXED = sizeof "2026-03-04T10:00:00" - 1 };
     const char *p = text.ptr, *end = text.ptr + text.size;
-    int year, month, day, hour, minute, second, offset, millis = 0;
-    if (text.ptr == NULL || !take_digits(&p, end, 4, &year) || !take_char(&p, end, '-', '-') ||
-        !take_digits(&p, end, 2, &month) || !take_char(&p, end, '-', '-') || !take_digits(&p, end, 2, &day) ||
-        !take_char(&p, end, 'T', 't') || !take_digits(&p, end, 2, &hour) || !take_char(&p, end, ':', ':') ||
-        !take_digits(&p, end, 2, &minute) || !take_char(&p, end, ':', ':') ||
-        !take_digits(&p, end, 2, &second))
+    if (text.ptr == NULL || text.size < FIXED || p[4] != '-' || p[7] != '-' ||
+        (p[10] != 'T' && p[10] != 't') || p[13] != ':' || p[16] != ':')
         return false;
+    int century = two_digits(p), of_century = two_digits(p + 2), month = two_digits(p + 5),
+        day = two_digits(p + 8), hour = two_digits(p + 11), minute = two_digits(p + 14),
+        second = two_digits(p + 17), offset, millis = 0;
+    if ((century | of_century | hour | minute | second) < 0)
+        return false;
+    int year = century * 100 + of_century;
+    p += FIXED;
     if (p < end && *p == '.') {
         p++;
         if (!digit_at(p, end))

@@ -53,6 +53,8 @@ enum jd_content_kind jd_content_of(struct jd_str type)
 }
 
 enum attribute { ID, SOURCE, TYPE, SUBJECT, TIME, SPECVERSION, TRACEPARENT, CONTENT, ATTRIBUTES };
+/* Members of a structured event beside them. */
+enum { DATA = ATTRIBUTES, DATA_BASE64, MEMBERS };
 
 #define NAMES(header, member)                                                                                \
     {                                                                                                        \
@@ -214,33 +216,51 @@ static bool take_data(struct jd_json *j, jd_envelope_target target, void *contex
     return jd_json_skip(j) && (out->data = (struct jd_str){start, (uint32_t)(j->at - start)}, true);
 }
 
-static bool take_member(struct jd_json *j, struct jd_str name, struct jd_json_names *seen,
+/* Which member that is; MEMBERS: none that we know. */
+static int member_of(struct jd_str name)
+{
+    int member = ID;
+    while (member < ATTRIBUTES && !jd_str_eq(name, names[member].member))
+        member++;
+    if (member < ATTRIBUTES)
+        return member;
+    return jd_str_eq(name, JD_STR("data"))          ? DATA
+           : jd_str_eq(name, JD_STR("data_base64")) ? DATA_BASE64
+                                                    : MEMBERS;
+}
+
+/* The members already seen: those that we know by their bits, the others by name. */
+struct members {
+    unsigned known;
+    struct jd_json_names others;
+};
+
+static bool take_member(struct jd_json *j, struct jd_str name, struct members *seen,
                         jd_envelope_target target, void *context, struct jd_envelope *out)
 {
     struct jd_reject *why = j->why;
     struct jd_str text;
     bool ok;
-    if (!jd_json_unique(j, seen, name))
-        return false;
-    if (jd_str_eq(name, JD_STR("data"))) {
-        if (out->has_data)
-            return jd_reject_set(j->why, JD_REFUSED_BAD_ENVELOPE, "data and data_base64");
-        ok = take_data(j, target, context, out);
-        if (!ok)
-            *why = *j->why;
-        j->why = why;
-        return ok;
-    }
-    if (jd_str_eq(name, JD_STR("data_base64"))) {
-        if (out->has_data)
-            return jd_reject_set(j->why, JD_REFUSED_BAD_ENVELOPE, "data and data_base64");
+    int member = member_of(name);
+    if (member == MEMBERS)
+        return jd_json_unique(j, &seen->others, name) && jd_json_skip(j);
+    if ((seen->known >> member & 1) != 0)
+        return jd_json_fail(j, JD_REFUSED_DUPLICATE_FIELD);
+    seen->known |= 1u << member;
+    if (member < ATTRIBUTES)
+        return jd_json_null(j) ||
+               (jd_json_string(j, &text) && take(out, (enum attribute)member, text, j->why));
+    if (out->has_data)
+        return jd_reject_set(j->why, JD_REFUSED_BAD_ENVELOPE, "data and data_base64");
+    if (member == DATA_BASE64) {
         out->has_data = true;
         return jd_json_string(j, &text) && take_base64(j, text, &out->data);
     }
-    for (enum attribute a = ID; a < ATTRIBUTES; a++)
-        if (jd_str_eq(name, names[a].member))
-            return jd_json_null(j) || (jd_json_string(j, &text) && take(out, a, text, j->why));
-    return jd_json_skip(j);
+    ok = take_data(j, target, context, out);
+    if (!ok)
+        *why = *j->why;
+    j->why = why;
+    return ok;
 }
 
 bool jd_envelope_open(struct jd_str text, struct jd_arena *arena, jd_envelope_target target, void *context,
@@ -248,7 +268,7 @@ bool jd_envelope_open(struct jd_str text, struct jd_arena *arena, jd_envelope_ta
 {
     struct jd_json j = {
         .start = text.ptr, .at = text.ptr, .end = text.ptr + text.size, .arena = arena, .why = why};
-    struct jd_json_names seen = {0};
+    struct members seen = {0};
     bool first = true, more;
     out->content = JD_CONTENT_JSON;
     jd_json_blanks(&j);

@@ -356,7 +356,7 @@ static void clear(struct decoding *d, jd_time stamp)
     d->out->record_time = JD_TIME_NONE;
     d->out->input.stamp = stamp;
     d->out->input.effective = JD_TIME_NONE;
-    d->value = jd_arena_alloc(d->arena, sizeof *d->value);
+    d->value = jd_arena_raw(d->arena, sizeof *d->value); /* the readers clear it */
 }
 
 /* The envelope and the value of a record whose framing is sound so far. */

@@ -154,6 +154,16 @@ Test(decode, data_may_come_first_and_as_base64)
     cr_assert_str_eq(outcome(&record, &out), "wrong_type");
     record.value = JD_STR(STRUCTURED(",\"data_base64\":\"eyJoY3BfaWQiOiJoMSJ9\",\"data\":{}"));
     cr_assert_str_eq(outcome(&record, &out), "bad_envelope");
+    static const char *const twice[] = {
+        STRUCTURED(",\"subject\":\"s\",\"subject\":\"s\",\"data\":{\"hcp_id\":\"h1\"}"),
+        STRUCTURED(",\"subject\":null,\"subject\":null,\"data\":{\"hcp_id\":\"h1\"}"),
+        STRUCTURED(",\"data\":null,\"data\":{\"hcp_id\":\"h1\"}"),
+        STRUCTURED(",\"other\":1,\"other\":2,\"data\":{\"hcp_id\":\"h1\"}"),
+    };
+    for (size_t i = 0; i < JD_COUNT(twice); i++) {
+        record.value = jd_str_of(twice[i]);
+        cr_assert_str_eq(outcome(&record, &out), "duplicate_field", "%s", twice[i]);
+    }
     record.value = JD_STR(STRUCTURED(""));
     cr_assert_str_eq(outcome(&record, &out), "null_value");
     record.value = JD_STR(STRUCTURED(",\"data\":null"));
