@@ -154,8 +154,10 @@ static enum step hear_committed(struct jd_worker *worker, struct jd_shard *shard
         end_open_transaction(worker, shard);
         return wait_for(worker, shard, err);
     }
-    if (status == JD_KAFKA_RIVAL)
-        return STEP_REFUSE;
+    if (status == JD_KAFKA_RIVAL) {
+        worker->unseated = true;
+        return wait_for(worker, shard, err);
+    }
     if (status != JD_KAFKA_OK)
         return wait_for(worker, shard, err);
     count = 0;

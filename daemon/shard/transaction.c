@@ -271,8 +271,8 @@ static enum jd_commit fail(struct jd_worker *worker, enum jd_kafka_status status
         *err = ignored;
     }
     if (status == JD_KAFKA_RIVAL) {
-        jd_log(JD_LOG_RIVAL, jd_txt("instance", worker->instance_id));
-        return JD_COMMIT_FATAL;
+        worker->unseated = true;
+        return JD_COMMIT_DOUBT;
     }
     if (status == JD_KAFKA_FENCED) {
         int64_t now = jd_clock_mono();

@@ -21,6 +21,7 @@ enum {
     GATHER_MIN = 1000,     /* records an input, however many shards share the limit */
     FLUSH_BUDGET_MS = 20,  /* of one turn, for write-behind */
     STOP_FLUSH_MS = 10000, /* to leave nothing to redo */
+    UNSEATED_MS = 60000,   /* three times within it: a rival */
     TICK_PAUSE_MS = 20,    /* before a tick whose ends were not confirmed is tried again */
 };
 
@@ -191,8 +192,10 @@ static bool take_over_waiting(struct jd_worker *worker, struct jd_error *err)
         if (!jd_take_over(worker, shard, err))
             return false;
         atomic_store(&worker->alive_at, jd_clock_mono());
-        if (jd_member_poll(worker->member, 0, err) == JD_KAFKA_RIVAL)
-            return false;
+        if (jd_member_poll(worker->member, 0, &away) == JD_KAFKA_RIVAL)
+            worker->unseated = true;
+        if (worker->unseated)
+            return true;
     }
     return true;
 }
@@ -475,9 +478,8 @@ static bool turn_once(struct jd_worker *worker, struct turn *turn, struct jd_err
 {
     enum jd_kafka_status status = jd_member_poll(worker->member, 0, err);
     if (status != JD_KAFKA_OK && status != JD_KAFKA_RETRY) {
-        if (status == JD_KAFKA_RIVAL)
-            jd_log(JD_LOG_RIVAL, jd_txt("instance", worker->instance_id));
-        return false;
+        worker->unseated = status == JD_KAFKA_RIVAL;
+        return worker->unseated;
     }
     if (worker->err.code != JD_EXIT_OK) {
         *err = worker->err;
@@ -499,12 +501,71 @@ static bool turn_once(struct jd_worker *worker, struct turn *turn, struct jd_err
     return true;
 }
 
+/* A number that the user gave librdkafka and that the protocol needs to know; 0: not given. */
+static int given(const struct jd_settings *settings, const char *name)
+{
+    for (uint32_t i = 0; i < settings->kafka_count; i++)
+        if (strcmp(settings->kafka[i].name.ptr, name) == 0)
+            return atoi(settings->kafka[i].value.ptr);
+    return 0;
+}
+
+static bool open_member(struct jd_worker *worker, struct jd_error *err)
+{
+    const struct jd_settings *s = worker->settings;
+    const struct jd_member_config member = {
+        .group = s->group.ptr,
+        .instance_id = worker->instance_id,
+        .session_timeout_ms = given(s, "session.timeout.ms"),
+        .events = &worker->member_events,
+        .bell = worker->bell,
+    };
+    const char *topics[JD_IN_COUNT];
+    uint32_t count = 0;
+    for (int i = 0; i < JD_IN_COUNT; i++)
+        if (worker->inputs[i] != NULL)
+            topics[count++] = worker->inputs[i];
+    worker->member = jd_member_open(&worker->shared->kafka, &member, err);
+    return worker->member != NULL && jd_member_subscribe(worker->member, topics, count, err);
+}
+
+/* The group gave our seat to a later join under our name. That is another process, which takes it again each time
+ * that we do; or our own join, which a stalled network let through only after the next one: then once is enough. */
+static bool take_seat_again(struct jd_worker *worker, struct jd_error *err)
+{
+    int64_t now = jd_clock_mono();
+    jd_log(JD_LOG_RIVAL, jd_txt("instance", worker->instance_id));
+    memmove(worker->unseated_at, worker->unseated_at + 1, 2 * sizeof worker->unseated_at[0]);
+    worker->unseated_at[2] = now;
+    worker->unseated = false;
+    if (worker->unseated_at[0] != 0 && now - worker->unseated_at[0] < UNSEATED_MS)
+        return jd_error_set(err, JD_EXIT_CONFIG,
+                            "the seat of instance %s in the group was taken three times in a minute: another "
+                            "process runs under this name; give each its own `instance`",
+                            worker->instance_id);
+    jd_producer_close(worker->producer);
+    worker->producer = NULL;
+    worker->producer_ready = false;
+    jd_member_close(worker->member);
+    for (uint32_t i = 0; i < worker->shard_count; i++) {
+        jd_log(JD_LOG_SHARD_DROPPED, jd_num("shard", worker->shards[i]->partition),
+               jd_txt("reason", "in doubt"));
+        jd_shard_free(worker->shards[i]);
+    }
+    worker->shard_count = worker->assigned_count = 0;
+    worker->reassigned = false;
+    atomic_store(&worker->joined, false);
+    return open_member(worker, err);
+}
+
 static bool loop(struct jd_worker *worker, struct jd_error *err)
 {
     while (!atomic_load(&worker->stop)) {
         struct turn turn = {0};
         atomic_store(&worker->alive_at, jd_clock_mono());
         if (!turn_once(worker, &turn, err))
+            return false;
+        if (worker->unseated && !take_seat_again(worker, err))
             return false;
         if (turn.pause_ms > 0)
             pace(worker, jd_clock_mono() + turn.pause_ms);
@@ -537,26 +598,10 @@ static void flush_all(struct jd_worker *worker)
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
-/* A number that the user gave librdkafka and that the protocol needs to know; 0: not given. */
-static int given(const struct jd_settings *settings, const char *name)
-{
-    for (uint32_t i = 0; i < settings->kafka_count; i++)
-        if (strcmp(settings->kafka[i].name.ptr, name) == 0)
-            return atoi(settings->kafka[i].value.ptr);
-    return 0;
-}
-
 static bool open_clients(struct jd_worker *worker, struct jd_error *err)
 {
     const struct jd_shared *shared = worker->shared;
     const struct jd_settings *s = worker->settings;
-    const struct jd_member_config member = {
-        .group = s->group.ptr,
-        .instance_id = worker->instance_id,
-        .session_timeout_ms = given(s, "session.timeout.ms"),
-        .events = &worker->member_events,
-        .bell = worker->bell,
-    };
     const struct jd_reader_config reader = {
         .isolation = JD_READ_COMMITTED,
         .queue_kbytes = (uint32_t)(s->limits.queue_bytes / 1024),
@@ -570,17 +615,11 @@ static bool open_clients(struct jd_worker *worker, struct jd_error *err)
         .connect_timeout_ms = (int)s->redis.timeout_ms,
         .timeout_ms = (int)s->redis.timeout_ms,
     };
-    const char *topics[JD_IN_COUNT];
-    uint32_t count = 0;
-    for (int i = 0; i < JD_IN_COUNT; i++)
-        if (worker->inputs[i] != NULL)
-            topics[count++] = worker->inputs[i];
     worker->wire = jd_wire_new(&shared->wire, err);
     worker->redis = worker->wire == NULL ? NULL : jd_redis_open(&redis, err);
     worker->reader = worker->redis == NULL ? NULL : jd_reader_open(&shared->kafka, &reader, err);
     worker->tail = worker->reader == NULL ? NULL : jd_reader_open(&shared->kafka, &tail, err);
-    worker->member = worker->tail == NULL ? NULL : jd_member_open(&shared->kafka, &member, err);
-    return worker->member != NULL && jd_member_subscribe(worker->member, topics, count, err);
+    return worker->tail != NULL && open_member(worker, err);
 }
 
 static void close_clients(struct jd_worker *worker)

@@ -50,6 +50,8 @@ struct jd_worker {
     struct jd_arena scratch;     /* within one call */
     int64_t committed_at;        /* monotonic ms */
     int64_t fenced_at[3];        /* the last times that the producer was fenced */
+    bool unseated;               /* its seat in the group was taken, by another or by a late join of ours */
+    int64_t unseated_at[3];      /* the last times of that */
     int64_t backoff_ms;
     jd_time clock_offset; /* wall - monotonic at the start */
     bool redis_strays;    /* so it was when Redis was last asked for its time */

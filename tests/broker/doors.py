@@ -162,6 +162,13 @@ class Suite:
             gate.cut()
         s.daemon.wait_consumed()
         s.check(s.daemon.process.poll() is None, "cut again and again: everything is decided")
+        for _ in range(2):
+            gate.hold()
+            s.pairs(100)
+            time.sleep(6)  # longer than its session
+            gate.release()
+            s.daemon.wait_consumed()
+        s.check(s.daemon.process.poll() is None, "silent for longer than a session: everything is decided")
         gate.down()
         s.pairs(100)
         time.sleep(1)

@@ -6,6 +6,8 @@ import re
 import subprocess
 import time
 
+from confluent_kafka import Consumer
+
 import journeyd as jd
 
 UNAVAILABLE, CONFIG = 69, 78
@@ -98,6 +100,24 @@ class Suite:
             if daemon.process.poll() is None:
                 daemon.stop()
 
+    def unseated_once(self):
+        """Its seat is taken once, as by a join of its own that the network held back: it takes the seat again."""
+        c = self.cluster()
+        config = c.config()
+        c.publish(config, POLICY)
+        daemon = jd.Daemon(c, config).start().wait_ready()
+        other = Consumer({"bootstrap.servers": jd.KAFKA, "group.id": c.group, "group.instance.id": "a-0",
+                          "partition.assignment.strategy": "range", "session.timeout.ms": 3000})
+        other.subscribe([c.topics[role] for role in c.INPUTS] + [f"{c.group}.touches"])
+        deadline = time.monotonic() + 30
+        while "JD-0303" not in daemon.log.read_text() and time.monotonic() < deadline:
+            other.poll(0.1)
+        jd.wait(lambda: daemon.log.read_text().count("event=shard_live") == 2 * c.partitions, 30,
+                lambda: jd.tail(daemon.log))
+        other.close()
+        self.counts.check("JD-0303" in daemon.log.read_text() and daemon.stop() == 0,
+                          "its seat is taken once: it takes it again and goes on", jd.tail(daemon.log))
+
     def foreign_journal(self):
         """The journal of one history, the image of another."""
         a, b = self.cluster(), self.cluster()
@@ -149,7 +169,7 @@ class Suite:
             self.counts.check(code == 0, f"SIGTERM while it waits for {what}: 0", str(code))
 
     def run(self):
-        for case in (self.called_while_starting, self.missing_services, self.wrong_partitions, self.evicting_redis, self.two_of_one_name,
+        for case in (self.called_while_starting, self.missing_services, self.wrong_partitions, self.evicting_redis, self.two_of_one_name, self.unseated_once,
                      self.foreign_journal, self.lost_state, self.bad_configuration):
             case()
         self.counts.end()
