@@ -418,8 +418,18 @@ static const struct jd_field deadline_entry_fields[] = {
 static const struct jd_record deadline_entry = DEFINE(deadline_entry, "DeadlineEntry");
 #undef S
 
-const struct jd_record *const jd_entry_records[] = {&engagement,    &hcp_entry,   &account_entry,  &alert_entry,
-                                                    &trigger_entry, &shard_entry, &deadline_entry, NULL};
+#define S jd_period_entry
+static const struct jd_field period_entry_fields[] = {
+    STRING(rule, REQUIRED),
+    STRINGS(values, OPTIONAL),
+    TIME(until, REQUIRED),
+};
+static const struct jd_record period_entry = DEFINE(period_entry, "PeriodEntry");
+#undef S
+
+const struct jd_record *const jd_entry_records[] = {&engagement,    &hcp_entry,    &account_entry,
+                                                    &alert_entry,   &trigger_entry, &shard_entry,
+                                                    &deadline_entry, &period_entry, NULL};
 _Static_assert(JD_COUNT(jd_entry_records) == JD_ENTRY_END_, "one record for each kind of entry");
 
 #define S jd_change

@@ -89,7 +89,8 @@ enum jd_period {
     JD_PERIOD_MONTH,
     JD_PERIOD_QUARTER,
     JD_PERIOD_YEAR,
-    JD_PERIOD_TOUCH, /* one touch */
+    JD_PERIOD_TOUCH,      /* one touch */
+    JD_PERIOD_FROM_FIRST, /* as long as the window; it begins with the first touch after the one before */
 };
 
 /* What is held against the limit. */

@@ -387,6 +387,7 @@ static void engagement_leaves(struct jd_step *step, struct jd_entry *entry)
     uint32_t from, to;
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     const struct jd_engagement *engagement = from < to ? jd_entry_read_engagement(entry, step->arena) : NULL;
+    jd_alerts_remember(step, entry);
     jd_step_delete(step, entry);
     if (engagement != NULL)
         jd_alerts_forget(step, engagement);
@@ -425,6 +426,9 @@ void jd_step_timer(struct jd_step *step, struct jd_entry *entry)
     case JD_ENTRY_DEADLINE:
         jd_alerts_deadline(step, entry);
         break;
+    case JD_ENTRY_PERIOD:
+        jd_alerts_unremember(step, entry);
+        return;
     case JD_ENTRY_TRIGGER:
         jd_trigger_expire(step, entry);
         return;

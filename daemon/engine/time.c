@@ -97,6 +97,13 @@ jd_time jd_span_deadline(const struct jd_span *span, jd_time t, const struct jd_
     return span->unit == JD_SPAN_MONTHS ? jd_plus_months(zone, t, span->amount) : t + span->amount;
 }
 
+jd_time jd_span_end(const struct jd_span *span, jd_time t, const struct jd_zone *zone)
+{
+    if (span->unit == JD_SPAN_DAYS_LOCAL)
+        return jd_local_instant(zone, (jd_local_day(zone, t) + span->amount) * JD_DAY);
+    return jd_span_deadline(span, t, zone);
+}
+
 int64_t jd_span_reach(const struct jd_span *span)
 {
     if (span->unit == JD_SPAN_MS)

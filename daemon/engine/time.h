@@ -27,6 +27,8 @@ bool jd_span_covers(const struct jd_span *span, jd_time early, const struct jd_z
                     const struct jd_zone *zone_late);
 /* The last instant that is in time, `span` after `t`; {days: n}: the last ms of the n-th date after. */
 jd_time jd_span_deadline(const struct jd_span *span, jd_time t, const struct jd_zone *zone);
+/* The end, exclusive, of a stretch of time that begins at `t`; {days: n}: with the n-th date. */
+jd_time jd_span_end(const struct jd_span *span, jd_time t, const struct jd_zone *zone);
 /* No two instants inside the window are farther apart than this, in ms. */
 int64_t jd_span_reach(const struct jd_span *span);
 

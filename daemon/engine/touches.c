@@ -97,6 +97,11 @@ const struct jd_deadline_entry *jd_entry_read_deadline(const struct jd_entry *en
     return read_body(entry, arena);
 }
 
+const struct jd_period_entry *jd_entry_read_period(const struct jd_entry *entry, struct jd_arena *arena)
+{
+    return read_body(entry, arena);
+}
+
 const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state, struct jd_arena *arena)
 {
     const struct jd_entry *entry = jd_state_entry(state, JD_ENTRY_HCP, JD_STR("-"));

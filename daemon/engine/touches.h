@@ -75,6 +75,7 @@ uint32_t jd_touches_from(const struct jd_touches *view, jd_time from);
 const struct jd_engagement *jd_entry_read_engagement(const struct jd_entry *entry, struct jd_arena *arena);
 const struct jd_alert *jd_entry_read_alert(const struct jd_entry *entry, struct jd_arena *arena);
 const struct jd_deadline_entry *jd_entry_read_deadline(const struct jd_entry *entry, struct jd_arena *arena);
+const struct jd_period_entry *jd_entry_read_period(const struct jd_entry *entry, struct jd_arena *arena);
 const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state,
                                               struct jd_arena *arena); /* NULL: none */
 

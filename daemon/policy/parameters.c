@@ -55,10 +55,10 @@ void jd_read_period(struct jd_compile *c, const struct jd_key *key, const struct
             return;
         }
     if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("from_first"))) {
-        jd_error_at(c, node->place, "period: from_first is not supported by this version");
+        rule->period = JD_PERIOD_FROM_FIRST;
         return;
     }
-    jd_expected(c, node, key->name, "day, week, month, quarter or year");
+    jd_expected(c, node, key->name, "day, week, month, quarter, year or from_first");
     if (node->kind == JD_NODE_SCALAR)
         jd_problem_suggest(c->problems, node->text, names);
 }
@@ -326,10 +326,22 @@ static void finish_limit(struct jd_compile *c, struct written_rule *w, const str
         jd_error_at(c, value->place, "at_least: must be more than 0");
 }
 
+static bool from_first(struct jd_compile *c, const struct jd_node *node)
+{
+    if (jd_node_member(node, "window") == NULL)
+        jd_error_at(c, node->place, "a rule: window: is missing: how long a period: from_first is");
+    if (jd_node_member(node, "per") != NULL)
+        jd_error_at(c, place_of(node, "per"), "per: does not go with period:");
+    return jd_node_member(node, "window") != NULL && jd_node_member(node, "per") == NULL;
+}
+
 static void finish_counted(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
 {
     static const char *const keys[] = {"window", "period", "per", NULL};
-    if (one_of(c, node, keys, "window:, period: and per:") && w->window.unit != 0)
+    if (w->rule.period == JD_PERIOD_FROM_FIRST ? !from_first(c, node)
+                                               : !one_of(c, node, keys, "window:, period: and per:"))
+        return;
+    if (w->window.unit != 0)
         w->rule.within = w->window;
     if (w->has_distinct && w->has_weights)
         jd_error_at(c, place_of(node, "weights"), "weights: does not go with distinct:");
@@ -422,7 +434,8 @@ int64_t jd_rule_reach(const struct jd_rule *rule)
     int64_t reach = rule->within.unit != 0 ? jd_span_reach(&rule->within) : 0;
     if (rule->kind == NULL)
         return reach;
-    if (rule->period != JD_PERIOD_NONE) /* zones are at most two days apart */
+    if (rule->period != JD_PERIOD_NONE &&
+        rule->period != JD_PERIOD_FROM_FIRST) /* zones are at most two days apart */
         reach = (days[rule->period] + 2) * JD_DAY;
     if ((rule->kind->optional & JD_TAKES_DURATIONS) != 0)
         reach = JD_INTERVAL_MAX;

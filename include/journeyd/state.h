@@ -13,6 +13,7 @@
  *   TRIGGER      <alert id>                               the last decision and trigger for that alert
  *   SHARD        -                                        what belongs to the shard (key "shard")
  *   DEADLINE     <rule>/<class>:<engagement key>          when an instance of a rule is looked at again
+ *   PERIOD       hash of rule and values                  up to when the periods of a rule can change no more
  *
  * Keys: "hcp:<id>", "account:<id>", "shard". */
 #ifndef JOURNEYD_STATE_H
@@ -25,7 +26,8 @@
     X(ENGAGEMENT, "Engagement")                                                                              \
     X(HCP, "HcpEntry")                                                                                       \
     X(ACCOUNT, "AccountEntry")                                                                               \
-    X(ALERT, "AlertEntry") X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry") X(DEADLINE, "DeadlineEntry")
+    X(ALERT, "AlertEntry")                                                                                   \
+    X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry") X(DEADLINE, "DeadlineEntry") X(PERIOD, "PeriodEntry")
 #define JD_X_ENTRY(n, t) JD_ENTRY_##n,
 enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
 
@@ -70,6 +72,13 @@ struct jd_trigger_entry {
 /* Body of DEADLINE: the rule, and the entry of the engagement that bears the instance. */
 struct jd_deadline_entry {
     struct jd_str rule, engagement;
+};
+
+/* Body of PERIOD: of the touches of `rule` that share `values`, what begins before `until` is over. */
+struct jd_period_entry {
+    struct jd_str rule;
+    struct jd_list values; /* of struct jd_str */
+    jd_time until;
 };
 
 /* A position in one input of the shard. `topic` is the role's name in the configuration

@@ -349,6 +349,13 @@ static void gather_rule(struct jd_step *step, struct jd_touches *view, const str
     }
 }
 
+/* The rule of the first selector bit of word `w`. */
+static const struct jd_rule *rule_at(const struct jd_program *program, uint32_t w, uint64_t rules)
+{
+    return &program
+                ->rules[w * JD_SELECTOR_WORD_RULES + (uint32_t)__builtin_ctzll(rules) / JD_SELECTOR_STRIDE];
+}
+
 /* What touch x can change: the rules of which it matches a selector, each once. */
 static void gather_instances(struct jd_step *step, struct jd_touches *view, struct jd_touch *x, bool civil,
                              struct items *list)
@@ -358,9 +365,9 @@ static void gather_instances(struct jd_step *step, struct jd_touches *view, stru
         uint64_t rules = x->bits[w];
         rules = (rules | rules >> 1 | rules >> 2) & JD_SELECTOR_RULES;
         for (; rules != 0; rules &= rules - 1) {
-            uint32_t at = w * JD_SELECTOR_WORD_RULES + (uint32_t)__builtin_ctzll(rules) / JD_SELECTOR_STRIDE;
-            if (!civil || civil_rule(&program->rules[at]))
-                gather_rule(step, view, &program->rules[at], x, list);
+            const struct jd_rule *rule = rule_at(program, w, rules);
+            if (!civil || civil_rule(rule))
+                gather_rule(step, view, rule, x, list);
         }
     }
 }
@@ -492,6 +499,42 @@ static void close_alert(struct jd_step *step, struct jd_entry *entry)
 void jd_alert_close(struct jd_step *step, struct jd_entry *entry)
 {
     close_alert(step, entry);
+}
+
+static void remember(struct jd_step *step, struct jd_touches *view, const struct jd_rule *rule,
+                     const struct jd_entry *entry)
+{
+    struct jd_period_entry period;
+    if (rule->period != JD_PERIOD_FROM_FIRST ||
+        !rule->kind->remember(view, rule, jd_touches_open(view, entry), &period))
+        return;
+    struct jd_str *parts = jd_arena_array(step->arena, period.values.count + 1, sizeof *parts);
+    parts[0] = rule->id;
+    for (uint32_t i = 0; i < period.values.count; i++)
+        parts[i + 1] = ((const struct jd_str *)period.values.items)[i];
+    jd_step_put(step, JD_ENTRY_PERIOD, jd_id_of(parts, period.values.count + 1, step->arena),
+                step->now + step->program->allowed_lateness_ms + step->program->window_ms, &period);
+}
+
+void jd_alerts_remember(struct jd_step *step, const struct jd_entry *entry)
+{
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    const uint64_t *bits = jd_entry_bits(step->fold, entry);
+    for (uint32_t w = 0; (entry->flags & JD_SLOT_STANDS) && w < step->fold->selectors.words; w++)
+        for (uint64_t rules = bits[w] & JD_SELECTOR_RULES; rules != 0; rules &= rules - 1)
+            remember(step, &view, rule_at(step->program, w, rules), entry);
+}
+
+/* It goes when there is no touch left that it could keep from beginning a period. */
+void jd_alerts_unremember(struct jd_step *step, struct jd_entry *entry)
+{
+    const struct jd_state *state = step->state;
+    struct jd_period_entry period = *jd_entry_read_period(entry, step->arena);
+    if (state->touch_count == 0 || state->touches[0].time >= period.until)
+        jd_step_delete(step, entry);
+    else
+        jd_step_put(step, JD_ENTRY_PERIOD, jd_arena_str(step->arena, jd_entry_id(entry)),
+                    step->now + step->program->allowed_lateness_ms + step->program->window_ms, &period);
 }
 
 /* Is a version of this engagement among the members? A request may share its key with a touch. */

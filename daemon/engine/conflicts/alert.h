@@ -25,6 +25,10 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
 void jd_alerts_deadline(struct jd_step *step, struct jd_entry *entry);
 /* The physician's zone has changed: rules with civil windows are looked at again. */
 void jd_alerts_refresh_civil(struct jd_step *step);
+/* An engagement is about to leave the state: what rules must remember of it is put. */
+void jd_alerts_remember(struct jd_step *step, const struct jd_entry *entry);
+/* The timer of what was remembered. */
+void jd_alerts_unremember(struct jd_step *step, struct jd_entry *entry);
 /* An engagement has left the state: its alerts, closed long ago, go with it. */
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement);
 /* The timer of an alert: it is final. */

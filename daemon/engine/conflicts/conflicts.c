@@ -24,12 +24,14 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
         .required = JD_TAKES_OF,
         .optional = COMMON | COUNTED | JD_TAKES_COUNT,
         .find = jd_frequency_find,
+        .remember = jd_frequency_remember,
     },
     {
         .name = "budget",
         .required = JD_TAKES_OF,
         .optional = COMMON | COUNTED | JD_TAKES_SUM,
         .find = jd_frequency_find,
+        .remember = jd_frequency_remember,
     },
     {
         .name = "sequence",

@@ -37,7 +37,8 @@ enum jd_parameter {
     JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
 };
 
-struct jd_touches; /* the touches of a physician, engine/touches.h */
+struct jd_period_entry; /* journeyd/state.h */
+struct jd_touches;      /* the touches of a physician, engine/touches.h */
 struct jd_touch;
 
 /* An instance of a rule: it holds, or x may have ended it. */
@@ -74,6 +75,10 @@ struct jd_conflict_kind {
     /* Appends every instance of `rule` that `x` can change, as it is at the view's now. */
     void (*find)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                  struct jd_instances *out);
+    /* What must be remembered of `x`, which leaves the state: until when the periods of those that share its
+     * values are over. False: nothing. NULL: never anything. */
+    bool (*remember)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                     struct jd_period_entry *out);
 };
 
 /* The table, in the order of the reference; NULL name ends it. */

@@ -224,12 +224,114 @@ static void find_period(struct jd_touches *view, const struct jd_rule *rule, str
     }
 }
 
+/* ---- from the first ---- */
+
+/* The touches that share x's values and belong to no period that is over. */
+static struct jd_members chain_of(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x)
+{
+    const struct jd_str *values = name_period(view, rule, x, (struct jd_str){0});
+    jd_time since = JD_TIME_MIN;
+    uint32_t from, to;
+    jd_state_range(view->state, JD_ENTRY_PERIOD, &from, &to);
+    for (; from < to; from++) {
+        const struct jd_period_entry *over =
+            jd_entry_read_period(view->state->slots[from].entry, view->arena);
+        const struct jd_str *own = over->values.items;
+        bool same = jd_str_eq(over->rule, rule->id) && over->values.count == rule->same_count;
+        for (uint32_t i = 0; same && i < rule->same_count; i++)
+            same = jd_str_eq(own[i], values[i]);
+        since = same ? over->until : since;
+    }
+    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, since, JD_TIME_MAX);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < found.count; i++) {
+        struct jd_touch *u = found.items[i];
+        jd_touch_load(view, u);
+        if (jd_touches_same(view, rule, x, u))
+            found.items[count++] = u;
+    }
+    found.count = count;
+    return found;
+}
+
+/* Takes the next period off the chain: it begins with the first touch that counts. False: none does. */
+static bool next_period(struct jd_touches *view, const struct jd_rule *rule, const struct jd_members *chain,
+                        uint32_t *at, struct tally *tally, jd_time *end)
+{
+    int64_t number;
+    while (*at < chain->count && part_of(rule, chain->items[*at]->event, &number) != PART_COUNTS)
+        ++*at;
+    if (*at == chain->count)
+        return false;
+    struct jd_touch *first = chain->items[*at];
+    *end = jd_span_end(&rule->within, first->time, first->zone);
+    *tally = (struct tally){0};
+    tally->members.items = jd_arena_array(view->arena, chain->count - *at, sizeof(struct jd_touch *));
+    uint32_t i = *at; /* those in another currency at the same instant lie before the first */
+    while (i > 0 && chain->items[i - 1]->time == first->time)
+        i--;
+    for (; i < chain->count && chain->items[i]->time < *end + jd_fault_bug("kind_first"); i++)
+        if (i >= *at || part_of(rule, chain->items[i]->event, &number) == PART_OTHER_CURRENCY)
+            count(rule, tally, chain->items[i]);
+    *at = i;
+    return true;
+}
+
+static void find_from_first(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                            struct jd_instances *out)
+{
+    if (!jd_touch_takes_part(view, rule, x))
+        return;
+    jd_touch_load(view, x);
+    struct jd_members chain = chain_of(view, rule, x);
+    const struct jd_reading none = {NULL, NULL};
+    struct tally tally;
+    jd_time end;
+    /* Every touch may have begun a period before, or bear an instance of its own. */
+    (void)jd_instances_bearer(view, out, x);
+    for (uint32_t i = 0; i < chain.count; i++)
+        (void)jd_instances_bearer(view, out, chain.items[i]);
+    for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end);) {
+        if (!over(rule, total(rule, &tally)) || !jd_rule_valid(rule, end - 1))
+            continue;
+        uint32_t bearers = rule->each ? tally.members.count : 1;
+        for (uint32_t i = 0; i < bearers; i++)
+            hold(view, rule, jd_instances_bearer(view, out, tally.members.items[i]), &tally, end, &none);
+    }
+}
+
+bool jd_frequency_remember(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                           struct jd_period_entry *out)
+{
+    if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) || !jd_touch_takes_part(view, rule, x))
+        return false;
+    jd_touch_load(view, x);
+    struct jd_members chain = chain_of(view, rule, x);
+    struct tally tally;
+    jd_time end, oldest = view->now - view->fold->program->allowed_lateness_ms;
+    *out =
+        (struct jd_period_entry){.rule = rule->id,
+                                 .values = {name_period(view, rule, x, (struct jd_str){0}), rule->same_count},
+                                 .until = JD_TIME_NONE};
+    for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end) && end <= oldest;) {
+        bool planned = false;
+        for (uint32_t i = 0; i < tally.members.count; i++)
+            planned = planned || tally.members.items[i]->phase == JD_PHASE_PLANNED;
+        if (planned)
+            break;
+        out->until = end;
+    }
+    return out->until != JD_TIME_NONE;
+}
+
 void jd_frequency_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                        struct jd_instances *out)
 {
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A))
         return;
-    if (rule->period == JD_PERIOD_NONE || rule->period == JD_PERIOD_TOUCH)
+    if (rule->period == JD_PERIOD_FROM_FIRST)
+        find_from_first(view, rule, x, out);
+    else if (rule->period == JD_PERIOD_NONE || rule->period == JD_PERIOD_TOUCH)
         find_touches(view, rule, x, out);
     else
         find_period(view, rule, x, out);

@@ -64,6 +64,8 @@ typedef void jd_find_instances(struct jd_touches *view, const struct jd_rule *ru
 jd_find_instances jd_proximity_find;
 /* frequency.c: too many touches, or too much of what they add up to. */
 jd_find_instances jd_frequency_find;
+bool jd_frequency_remember(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                           struct jd_period_entry *out);
 /* sequence.c: b after a, and no c between them. */
 jd_find_instances jd_sequence_find;
 /* absence.c: a that no b answers in time. */

@@ -163,6 +163,49 @@ Test(kinds, labels_of_periods)
     }
 }
 
+static struct jd_rule *from_first(void)
+{
+    struct jd_rule *rule = counting("frequency", 24, 1);
+    rule->period = JD_PERIOD_FROM_FIRST;
+    w->program.window_ms = 24 * JD_HOUR;
+    return rule;
+}
+
+Test(kinds, a_period_begins_with_the_first_touch_after_the_one_before)
+{
+    from_first();
+    world_start(w);
+    REP(.id = "1", .engagement = "A", .at = 100);
+    REP(.id = "2", .engagement = "B", .at = 124);
+    EXPECT(w, ""); /* the period of A has ended, that of B begins */
+    REP(.id = "3", .engagement = "C", .at = 147);
+    EXPECT(w, "r B r1 open incident medium 2touches");
+    REP(.id = "4", .engagement = "D", .at = 110, .recorded = 148);
+    EXPECT(w, "r A r1 open incident medium 2touches");
+    REP(.id = "5", .engagement = "A", .at = 100, .recorded = 149, .phase = JD_PHASE_CANCELLED);
+    /* Now D begins: [110, 134) holds B; C stands alone. */
+    EXPECT(w, "r A r2 retracted cancelled incident medium 2touches; "
+              "r B r2 retracted corrected incident medium 2touches; r D r1 open incident medium 2touches");
+}
+
+Test(kinds, a_period_that_is_over_is_remembered_when_its_first_touch_leaves)
+{
+    from_first();
+    world_start(w);
+    REP(.id = "1", .engagement = "A", .at = 1);
+    REP(.id = "2", .engagement = "B", .at = 13, .recorded = 100); /* kept for longer than A */
+    EXPECT(w, "r A r1 open incident medium 2touches");
+    advance(w, 1 + 24 + DAYS_OF(30) + 0.001);
+    EXPECT(w, "r A r2 open incident medium 2touches final");
+    REP(.id = "3", .engagement = "C", .at = 26, .recorded = 26 + DAYS_OF(30));
+    EXPECT(w, ""); /* not in a period that begins with B */
+    REP(.id = "4", .engagement = "D", .at = 49, .recorded = 26.1 + DAYS_OF(30));
+    EXPECT(w, "r C r1 open incident medium 2touches");
+    advance(w, DAYS_OF(400));
+    (void)effects(w);
+    cr_assert_eq(jd_fold_key_count(w->fold), 0);
+}
+
 /* ---- sequence, requires, until, absence ---- */
 
 Test(kinds, a_sequence_takes_the_latest_before_it_and_nothing_between)
