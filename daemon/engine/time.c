@@ -72,7 +72,7 @@ struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const
         d.observed = days < 0 ? -days : days;
         d.unit = JD_UNIT_DAYS;
     } else if (span->unit == JD_SPAN_MONTHS) {
-        d.limit = jd_plus_months(a < b ? zone_a : zone_b, early, span->amount) - early;
+        d.limit = jd_plus_months(a <= b ? zone_a : zone_b, early, span->amount) - early;
     }
     d.inside = jd_fault_bug("boundary_excluded") ? d.observed < d.limit : d.observed <= d.limit;
     return d;

@@ -13,7 +13,7 @@ jd_time jd_local_instant(const struct jd_zone *zone, int64_t local);
 /* `t` plus civil months: same local time, day clamped to its month. */
 jd_time jd_plus_months(const struct jd_zone *zone, jd_time t, int64_t months);
 
-/* How far apart two instants are by a window, each in its own zone. */
+/* How far apart two instants are by a window, each in its own zone; of equal ones the first is the earlier. */
 struct jd_distance {
     int64_t observed, limit; /* in `unit` */
     enum jd_unit unit;       /* MS or DAYS */

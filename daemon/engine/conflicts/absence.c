@@ -19,6 +19,13 @@ static struct jd_touch *answer(struct jd_touches *view, const struct jd_rule *ru
     return NULL;
 }
 
+/* After a, whatever the zone, nothing later than this answers it or resolves it. */
+static int64_t longest(const struct jd_rule *rule)
+{
+    int64_t within = jd_span_reach(&rule->within), resolve = jd_span_reach(&rule->resolve_within);
+    return within > resolve ? within : resolve;
+}
+
 static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
                   struct jd_instances *out)
 {
@@ -42,7 +49,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd
         jd_touch_load(view, b);
     jd_instance_hold(view, instance, members, b != NULL ? 2 : 1);
     instance->status = b != NULL ? JD_STATUS_RESOLVED : JD_STATUS_OPEN;
-    instance->horizon = b != NULL ? b->time : last > deadline ? last : deadline;
+    instance->horizon = b != NULL ? b->time : a->time + longest(rule);
     instance->observed = (struct jd_decimal){b != NULL ? b->time - a->time : 0, 0};
     instance->limit = (struct jd_decimal){b != NULL ? deadline - a->time : 1, 0};
     instance->unit = b != NULL ? JD_UNIT_MS : JD_UNIT_TOUCHES;
@@ -56,9 +63,7 @@ void jd_absence_find(struct jd_touches *view, const struct jd_rule *rule, struct
         judge(view, rule, x, out);
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_B))
         return;
-    int64_t within = jd_span_reach(&rule->within), resolve = jd_span_reach(&rule->resolve_within);
-    struct jd_members before =
-        jd_members_find(view, rule, JD_SELECTOR_A, x->time - (within > resolve ? within : resolve), x->time);
+    struct jd_members before = jd_members_find(view, rule, JD_SELECTOR_A, x->time - longest(rule), x->time);
     for (uint32_t i = 0; i < before.count; i++)
         if (!jd_str_eq(before.items[i]->key, x->key))
             judge(view, rule, before.items[i], out);

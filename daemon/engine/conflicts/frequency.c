@@ -294,9 +294,11 @@ static void find_from_first(struct jd_touches *view, const struct jd_rule *rule,
     for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end);) {
         if (!over(rule, total(rule, &tally)) || !jd_rule_valid(rule, end - 1))
             continue;
+        /* Whatever the zone becomes, the period is over by then: what is final stays so. */
+        jd_time horizon = tally.members.items[0]->time + jd_span_reach(&rule->within);
         uint32_t bearers = rule->each ? tally.members.count : 1;
         for (uint32_t i = 0; i < bearers; i++)
-            hold(view, rule, jd_instances_bearer(view, out, tally.members.items[i]), &tally, end, &none);
+            hold(view, rule, jd_instances_bearer(view, out, tally.members.items[i]), &tally, horizon, &none);
     }
 }
 

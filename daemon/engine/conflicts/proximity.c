@@ -17,7 +17,9 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     struct jd_touch *y = jd_touches_open(view, entry);
     jd_touch_load(view, x);
     jd_touch_load(view, y);
-    struct jd_distance distance = jd_span_distance(&rule->within, x->time, x->zone, y->time, y->zone);
+    const struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
+    struct jd_distance distance =
+        jd_span_distance(&rule->within, early->time, early->zone, late->time, late->zone);
     if (!distance.inside || !jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
         return;
     struct jd_instance *found = jd_instances_pair(view, out, x, y);
