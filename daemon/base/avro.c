@@ -17,9 +17,12 @@
 #include "base/contract.h"
 #include "base/str.h"
 
-enum { DEPTH_MAX = 8, VARINT_MAX = 10 };
+/* Items that are texts may be names of engagements, made of two ids. */
+enum { DEPTH_MAX = 8, VARINT_MAX = 10, ITEM_MAX = 4096 };
 
 /* ---- absent values ---- */
+
+static bool all_absent(const struct jd_record *record, const char *value);
 
 static bool is_absent(const struct jd_field *field, const char *at)
 {
@@ -35,15 +38,26 @@ static bool is_absent(const struct jd_field *field, const char *at)
     case JD_DECIMAL:
         return ((const struct jd_decimal *)(const void *)at)->scale == JD_DECIMAL_NONE;
     case JD_RECORD:
+        if (field->flags & JD_SPREAD)
+            return all_absent(field->record, at);
         return is_absent(&field->record->fields[0], at + field->record->fields[0].offset);
     case JD_VARIANT:
         return ((const struct jd_variant *)(const void *)at)->branch == 0;
-    case JD_DOUBLE:
     case JD_LIST:
     case JD_MAP:
+        return ((const struct jd_list *)(const void *)at)->count == 0;
+    case JD_DOUBLE:
         break;
     }
     return false;
+}
+
+static bool all_absent(const struct jd_record *record, const char *value)
+{
+    for (uint32_t i = 0; i < record->count; i++)
+        if (!is_absent(&record->fields[i], value + record->fields[i].offset))
+            return false;
+    return true;
 }
 
 static void clear_field(const struct jd_field *field, char *at)
@@ -74,7 +88,8 @@ static void clear_field(const struct jd_field *field, char *at)
         *(struct jd_variant *)(void *)at = (struct jd_variant){0};
         break;
     case JD_RECORD:
-        jd_record_clear(field->record, at);
+        for (uint32_t i = 0; i < field->record->count; i++)
+            clear_field(&field->record->fields[i], at + field->record->fields[i].offset);
         break;
     }
 }
@@ -117,6 +132,61 @@ static void write_list(const struct jd_field *field, const struct jd_list *list,
         }
     }
     jd_buf_byte(out, 0);
+}
+
+/* ---- UUIDs: 8-4-4-4-12 hex digits in lower case ---- */
+
+enum { UUID_BYTES = 16, UUID_TEXT = 36, BRANCH_TEXT = 1, BRANCH_UUID = 2 };
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_dash_place(uint32_t i)
+{
+    return i == 8 || i == 13 || i == 18 || i == 23;
+}
+
+static bool uuid_bytes(struct jd_str text, unsigned char bytes[UUID_BYTES])
+{
+    if (text.size != UUID_TEXT)
+        return false;
+    for (uint32_t i = 0, n = 0; i < UUID_TEXT; i++) {
+        if (is_dash_place(i)) {
+            if (text.ptr[i] != '-')
+                return false;
+            continue;
+        }
+        int digit = hex_digit(text.ptr[i]);
+        if (digit < 0)
+            return false;
+        bytes[n / 2] = (unsigned char)(n % 2 == 0 ? digit << 4 : bytes[n / 2] | digit);
+        n++;
+    }
+    return true;
+}
+
+static struct jd_str uuid_text(const unsigned char bytes[UUID_BYTES], struct jd_arena *arena)
+{
+    char *text = jd_arena_alloc(arena, UUID_TEXT + 1);
+    for (uint32_t i = 0, n = 0; i < UUID_TEXT; i++) {
+        if (is_dash_place(i))
+            text[i] = '-';
+        else
+            text[i] = "0123456789abcdef"[bytes[n / 2] >> (n % 2 == 0 ? 4 : 0) & 15], n++;
+    }
+    return (struct jd_str){text, UUID_TEXT};
+}
+
+static bool write_uuid(const struct jd_field *field, const char *at, struct jd_buf *out)
+{
+    unsigned char bytes[UUID_BYTES];
+    if (!(field->flags & JD_UUID) || !uuid_bytes(*(const struct jd_str *)(const void *)at, bytes))
+        return false;
+    put_long(out, BRANCH_UUID);
+    jd_buf_bytes(out, bytes, sizeof bytes);
+    return true;
 }
 
 static void write_value(const struct jd_field *field, const char *at, struct jd_buf *out)
@@ -184,6 +254,8 @@ void jd_avro_write_fields(const struct jd_record *record, const void *value, uin
                 jd_buf_byte(out, 0);
                 continue;
             }
+            if (field->kind == JD_STRING && write_uuid(field, at, out))
+                continue;
             put_long(out, field->kind == JD_VARIANT
                               ? (int64_t)((const struct jd_variant *)(const void *)at)->branch
                               : 1);
@@ -303,7 +375,7 @@ static bool read_items(struct reader *r, const struct jd_field *field, uint32_t 
             if (i > 0 && jd_str_cmp(pair[-1].key, pair->key) >= 0)
                 return fail(r, field->name, "map keys not sorted");
         } else if (field->record == NULL) {
-            if (!take_str(r, field->name, JD_STRING_MAX, (struct jd_str *)(void *)item))
+            if (!take_str(r, field->name, ITEM_MAX, (struct jd_str *)(void *)item))
                 return false;
         } else if (!read_record(r, field->record, item)) {
             return false;
@@ -424,6 +496,21 @@ static bool read_value(struct reader *r, const struct jd_field *field, char *at)
     return fail(r, field->name, "unknown kind");
 }
 
+static bool read_id(struct reader *r, const struct jd_field *field, int64_t branch, struct jd_str *out)
+{
+    unsigned char bytes[UUID_BYTES];
+    if (branch == BRANCH_TEXT)
+        return take_str(r, field->name, field->max ? field->max : JD_STRING_MAX, out) &&
+               (!uuid_bytes(*out, bytes) || fail(r, field->name, "a UUID as text"));
+    if (branch != BRANCH_UUID)
+        return fail(r, field->name, "no such branch");
+    if (r->end - r->at < UUID_BYTES)
+        return fail(r, field->name, "truncated UUID");
+    *out = uuid_text(r->at, r->arena);
+    r->at += UUID_BYTES;
+    return true;
+}
+
 static bool read_field(struct reader *r, const struct jd_field *field, char *at)
 {
     bool plain = (field->flags & JD_REQUIRED) || field->kind == JD_LIST || field->kind == JD_MAP ||
@@ -439,19 +526,39 @@ static bool read_field(struct reader *r, const struct jd_field *field, char *at)
     }
     if (field->kind == JD_VARIANT)
         return read_variant(r, field, branch, (struct jd_variant *)(void *)at);
-    return branch == 1 ? read_value(r, field, at) : fail(r, field->name, "no such branch");
+    if (field->flags & JD_UUID)
+        return read_id(r, field, branch, (struct jd_str *)(void *)at);
+    if (branch != BRANCH_TEXT)
+        return fail(r, field->name, "no such branch");
+    if (!read_value(r, field, at))
+        return false;
+    return (field->flags & JD_SPREAD) && is_absent(field, at) ? fail(r, field->name, "nothing in it") : true;
 }
 
-static bool read_record(struct reader *r, const struct jd_record *record, char *value)
+static bool read_fields(struct reader *r, const struct jd_record *record, uint32_t count, char *value)
 {
     if (r->depth == DEPTH_MAX)
         return fail(r, record->name, "nested too deep");
     r->depth++;
-    for (uint32_t i = 0; i < record->count; i++)
+    for (uint32_t i = 0; i < count; i++)
         if (!read_field(r, &record->fields[i], value + record->fields[i].offset))
             return false;
     r->depth--;
     return true;
+}
+
+static bool read_record(struct reader *r, const struct jd_record *record, char *value)
+{
+    return read_fields(r, record, record->count, value);
+}
+
+bool jd_avro_read_front(const struct jd_record *record, uint32_t count, struct jd_str bytes,
+                        struct jd_arena *arena, void *value, struct jd_error *err)
+{
+    const unsigned char *start = (const unsigned char *)bytes.ptr;
+    struct reader r = {
+        .start = start, .at = start, .end = start + bytes.size, .arena = arena, .err = err, .depth = 0};
+    return read_fields(&r, record, count, value);
 }
 
 bool jd_avro_read(const struct jd_record *record, struct jd_str bytes, struct jd_arena *arena, void *value,

@@ -22,6 +22,10 @@ struct jd_str jd_avro_bytes(const struct jd_record *record, const void *value, s
 JD_MUST_CHECK bool jd_avro_read(const struct jd_record *record, struct jd_str bytes, struct jd_arena *arena,
                                 void *value, struct jd_error *err);
 
+/* Reads fields 0 to `count` - 1 from the front of `bytes`. */
+JD_MUST_CHECK bool jd_avro_read_front(const struct jd_record *record, uint32_t count, struct jd_str bytes,
+                                      struct jd_arena *arena, void *value, struct jd_error *err);
+
 /* XXH64 of the canonical bytes; fields whose names are in `without` (NULL-terminated) count as absent. */
 uint64_t jd_avro_digest(const struct jd_record *record, const void *value, const char *const *without,
                         struct jd_arena *arena);

@@ -64,6 +64,7 @@ enum {
 #define LIST(member, of, ...) FIELD(member, .kind = JD_LIST, .record = &(of), __VA_ARGS__)
 #define MAP(member, ...) FIELD(member, .kind = JD_MAP, __VA_ARGS__)
 #define OPTIONAL .flags = 0
+#define UUID .flags = JD_UUID
 #define DEFINE(variable, avro_name)                                                                          \
     {                                                                                                        \
         .name = (avro_name), .fields = variable##_fields, .count = (uint32_t)JD_COUNT(variable##_fields),    \
@@ -342,20 +343,71 @@ const struct jd_record jd_decision_record = DEFINE(jd_decision, "DecisionRecord"
 #define S jd_seen
 static const struct jd_field seen_fields[] = {
     STRING(source, REQUIRED),
-    STRING(id, REQUIRED),
+    STRING(id, UUID),
     INT(digest, REQUIRED),
 };
 static const struct jd_record seen = DEFINE(seen, "Seen");
 #undef S
 
+#define S jd_actor
+static const struct jd_field held_actor_fields[] = {
+    STRING(id, UUID),
+    ENUM(role, jd_role_symbols, OPTIONAL),
+    STRING(team, OPTIONAL),
+};
+static const struct jd_record held_actor = DEFINE(held_actor, "HeldActor");
+#undef S
+
+#define S jd_event
+static const struct jd_field details_fields[] = {
+    STRING(indication, OPTIONAL),
+    STRING(topic, OPTIONAL),
+    STRING(content_id, UUID),
+    STRINGS(key_messages, OPTIONAL),
+    STRING(campaign_id, UUID),
+    BOOL(on_label, OPTIONAL),
+    STRING(jurisdiction, OPTIONAL),
+    LIST(joint_with, party, OPTIONAL),
+    STRING(responds_to, UUID),
+    DECIMAL(amount, OPTIONAL),
+    STRING(currency, OPTIONAL),
+    INT(quantity, OPTIONAL),
+    RECORD(outcome, outcome, OPTIONAL),
+    MAP(attributes, OPTIONAL),
+};
+static const struct jd_record details = DEFINE(details, "Details");
+
+static const struct jd_field version_fields[] = {
+    STRING(source, REQUIRED),
+    STRING(id, UUID),
+    STRING(engagement_id, UUID, .max = KEY_MAX),
+    STRING(hcp_id, UUID),
+    STRING(type, REQUIRED),
+    TIME(time, REQUIRED),
+    TIME(recorded_at, OPTIONAL),
+    ENUM(phase, jd_phase_symbols, OPTIONAL),
+    ENUM(channel, jd_channel_symbols, OPTIONAL),
+    RECORD(actor, held_actor, OPTIONAL),
+    ENUM(initiated_by, jd_initiator_symbols, OPTIONAL),
+    ENUM(direction, jd_direction_symbols, OPTIONAL),
+    TIME(start, OPTIONAL),
+    TIME(end, OPTIONAL),
+    STRING(product, OPTIONAL),
+    STRING(country, OPTIONAL),
+    STRING(account_id, UUID),
+    {.name = "details", .name_size = 7, .kind = JD_RECORD, .flags = JD_SPREAD, .record = &details},
+};
+const struct jd_record jd_version_record = DEFINE(version, "Version");
+#undef S
+
 #define S jd_engagement
 static const struct jd_field engagement_fields[] = {
-    STRING(key, .flags = JD_REQUIRED, .max = KEY_MAX),
+    RECORD(event, jd_version_record, REQUIRED),
     ENUM(class, jd_class_symbols, REQUIRED),
     BOOL(lapsed, OPTIONAL),
     TIME(applies_from, OPTIONAL),
     TIME(keep_until, OPTIONAL),
-    RECORD(event, jd_event_record, REQUIRED),
+    INT(digest, REQUIRED),
     LIST(seen, seen, .max = SEEN_MAX),
 };
 static const struct jd_record engagement = DEFINE(engagement, "Engagement");
@@ -377,18 +429,62 @@ static const struct jd_field account_entry_fields[] = {
 static const struct jd_record account_entry = DEFINE(account_entry, "AccountEntry");
 #undef S
 
-#define S jd_alert_entry
+#define S jd_alert
 static const struct jd_field alert_entry_fields[] = {
-    RECORD(alert, jd_alert_record, REQUIRED),
+    STRING(alert_id, REQUIRED),
+    INT(revision, REQUIRED),
+    STRING(rule, REQUIRED),
+    INT(rule_version, REQUIRED),
+    ENUM(scope, jd_scope_symbols, REQUIRED),
+    STRINGS(instance, OPTIONAL),
+    ENUM(status, jd_status_symbols, REQUIRED),
+    ENUM(cause, jd_cause_symbols, OPTIONAL),
+    ENUM(phase, jd_alert_phase_symbols, REQUIRED),
+    ENUM(severity, jd_severity_symbols, REQUIRED),
+    ENUM(mode, jd_mode_symbols, REQUIRED),
+    STRING(account_id, OPTIONAL),
+    LIST(evidence, jd_version_record, .max = EVIDENCE_MAX),
+    STRING(window, OPTIONAL),
+    DECIMAL(observed, OPTIONAL),
+    DECIMAL(limit, OPTIONAL),
+    ENUM(unit, jd_unit_symbols, OPTIONAL),
+    TIME(opened_at, REQUIRED),
+    STRING(remedy, .max = SENTENCE_MAX),
+    STRING(assignee, OPTIONAL),
+    STRING(citation, .max = SENTENCE_MAX),
+    STRING(jurisdiction, OPTIONAL),
+    INT(other_currency, OPTIONAL),
 };
 static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");
+#undef S
+
+#define S jd_trigger
+static const struct jd_field held_trigger_fields[] = {
+    STRING(trigger_id, REQUIRED),
+    INT(revision, REQUIRED),
+    STRING(decision_id, REQUIRED),
+    STRING(journey, OPTIONAL),
+    STRING(step, OPTIONAL),
+    STRING(replaces, .max = KEY_MAX),
+    ENUM(channel, jd_channel_symbols, REQUIRED),
+    ENUM(role, jd_role_symbols, OPTIONAL),
+    STRING(assignee, OPTIONAL),
+    STRING(content_id, OPTIONAL),
+    TIME(not_before, REQUIRED),
+    TIME(expires_at, REQUIRED),
+    LIST(rejected, rejection, OPTIONAL),
+    DOUBLE(propensity),
+    STRING(arm, OPTIONAL),
+    ENUM(status, jd_trigger_status_symbols, REQUIRED),
+};
+static const struct jd_record held_trigger = DEFINE(held_trigger, "HeldTrigger");
 #undef S
 
 #define S jd_trigger_entry
 static const struct jd_field trigger_entry_fields[] = {
     INT(attempt, REQUIRED),
     INT(ground, REQUIRED),
-    RECORD(trigger, jd_trigger_record, OPTIONAL),
+    RECORD(trigger, held_trigger, OPTIONAL),
 };
 static const struct jd_record trigger_entry = DEFINE(trigger_entry, "TriggerEntry");
 #undef S
@@ -435,7 +531,7 @@ _Static_assert(JD_COUNT(jd_entry_records) == JD_ENTRY_END_, "one record for each
 #define S jd_change
 static const struct jd_field change_fields[] = {
     STRING(key, .max = KEY_MAX),
-    STRING(id, .flags = JD_REQUIRED, .max = KEY_MAX + 512),
+    STRING(id, .max = KEY_MAX + 512),
     ENUM(kind, jd_entry_symbols, REQUIRED),
     TIME(due, OPTIONAL),
     FIELD(body, .kind = JD_VARIANT, .branches = jd_entry_records),
@@ -553,9 +649,8 @@ struct jd_str jd_schema_text(struct jd_str record_name)
     return (struct jd_str){0};
 }
 
-void jd_record_clear(const struct jd_record *record, void *value)
+static void clear_numbers(const struct jd_record *record, void *value)
 {
-    memset(value, 0, record->size);
     for (uint32_t i = 0; i < record->count; i++) {
         const struct jd_field *field = &record->fields[i];
         char *at = (char *)value + field->offset;
@@ -566,6 +661,12 @@ void jd_record_clear(const struct jd_record *record, void *value)
         else if (field->kind == JD_DECIMAL)
             ((struct jd_decimal *)(void *)at)->scale = JD_DECIMAL_NONE;
         else if (field->kind == JD_RECORD)
-            jd_record_clear(field->record, at);
+            clear_numbers(field->record, at);
     }
+}
+
+void jd_record_clear(const struct jd_record *record, void *value)
+{
+    memset(value, 0, record->size);
+    clear_numbers(record, value);
 }

@@ -14,6 +14,7 @@ extern const struct jd_record jd_journal_record;         /* schemas/JournalRecor
 extern const struct jd_record jd_image_record;           /* schemas/JourneyState.avsc */
 
 /* Bodies of entries, by enum jd_entry_kind - 1; NULL-terminated. */
+extern const struct jd_record jd_version_record; /* of schemas/JourneyState.avsc: an event in a state */
 extern const struct jd_record *const jd_entry_records[];
 
 extern const struct jd_symbols jd_class_symbols, jd_phase_symbols, jd_channel_symbols, jd_role_symbols,

@@ -41,7 +41,10 @@ static void print_entry(struct inspecting *in, const struct jd_change *entry)
     struct jd_buf line;
     jd_buf_init(&line, &in->arena);
     const struct jd_str kind = jd_symbol_text(&jd_entry_symbols, entry->kind);
-    jd_buf_printf(&line, "  " JD_STR_FMT " " JD_STR_FMT, JD_STR_ARG(kind), JD_STR_ARG(entry->id));
+    jd_buf_printf(&line, "  " JD_STR_FMT, JD_STR_ARG(kind));
+    if (entry->id.ptr != NULL) {
+        jd_buf_printf(&line, " " JD_STR_FMT, JD_STR_ARG(entry->id));
+    }
     if (entry->due != JD_TIME_NONE) {
         jd_buf_printf(&line, "  due " JD_STR_FMT, JD_STR_ARG(jd_time_text(entry->due, &in->arena)));
     }

@@ -289,12 +289,12 @@ static bool count_state(void *context, struct jd_str key)
     if (jd_fold_image(visit->fold, key, &replay->arena, &image)) {
         const struct jd_change *entries = image.entries.items;
         for (uint32_t i = 0; visit->ok && i < image.entries.count; i++) {
-            struct jd_alert_entry entry;
+            struct jd_alert alert = {0};
             if (entries[i].kind == JD_ENTRY_ALERT) {
                 visit->ok = jd_avro_read(jd_entry_records[JD_ENTRY_ALERT - 1], entries[i].body.body,
-                                         &replay->arena, &entry, replay->err);
+                                         &replay->arena, &alert, replay->err);
                 if (visit->ok) {
-                    count_of(replay, entry.alert.rule)->by_status[entry.alert.status]++;
+                    count_of(replay, alert.rule)->by_status[alert.status]++;
                 }
             }
         }

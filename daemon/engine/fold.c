@@ -1,18 +1,19 @@
 #include "engine/fold.h"
 
+#include <stdlib.h>
+
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
-#include "engine/state.h"
+#include "engine/entries.h"
 #include "engine/step.h"
 
 /* ---- life ---- */
 
 static void compile(struct jd_fold *fold, const struct jd_program *program)
 {
-    fold->selectors.masks =
-        jd_states_resize(fold, fold->selectors.masks, fold->selectors.masks_size, jd_selectors_size(program));
-    jd_selectors_build(&fold->selectors, program, fold->selectors.masks);
+    jd_selectors_done(&fold->selectors);
+    jd_selectors_init(&fold->selectors, program);
     fold->program = program;
 }
 
@@ -21,8 +22,9 @@ struct jd_fold *jd_fold_new(const struct jd_program *program, struct jd_allocato
     struct jd_fold *fold = allocator.reallocate(allocator.context, NULL, 0, sizeof *fold);
     if (fold == NULL)
         return NULL;
-    *fold = (struct jd_fold){
-        .allocator = allocator, .now = JD_TIME_MIN, .kept_now = JD_TIME_MIN, .bytes = sizeof *fold};
+    *fold = (struct jd_fold){.allocator = allocator, .now = JD_TIME_MIN, .kept_now = JD_TIME_MIN};
+    jd_slab_init(&fold->slab, allocator);
+    jd_timers_init(&fold->timers);
     jd_arena_init(&fold->scratch, SIZE_MAX / 2);
     compile(fold, program);
     return fold;
@@ -33,7 +35,7 @@ void jd_fold_free(struct jd_fold *fold)
     if (fold == NULL)
         return;
     jd_states_free(fold);
-    (void)jd_states_resize(fold, fold->selectors.masks, fold->selectors.masks_size, 0);
+    jd_selectors_done(&fold->selectors);
     (void)fold->allocator.reallocate(fold->allocator.context, fold, sizeof *fold, 0);
 }
 
@@ -65,26 +67,24 @@ void jd_fold_undo(struct jd_fold *fold)
 
 /* ---- the clock ---- */
 
-static struct jd_str bare(struct jd_str key)
+/* Of the slots of a state that are due first, the first by kind and id. */
+static struct jd_slot due_slot(const struct jd_state *state, struct jd_arena *arena)
 {
-    for (uint32_t i = 0; i < key.size; i++)
-        if (key.ptr[i] == ':')
-            return (struct jd_str){key.ptr + i + 1, key.size - i - 1};
-    return key;
+    const struct jd_slot *first = NULL;
+    for (uint32_t i = 0; i < state->count; i++) {
+        const struct jd_slot *slot = &state->slots[i];
+        if (slot->due != state->due || (first != NULL && slot->kind != first->kind))
+            continue;
+        if (first == NULL || jd_str_cmp(jd_slot_id(slot, arena), jd_slot_id(first, arena)) < 0)
+            first = slot;
+    }
+    if (first == NULL)
+        abort(); /* a state is armed for a slot that it has */
+    return *first;
 }
 
-/* Of the entries of a state that are due first, the first by kind and id. */
-static struct jd_entry *due_entry(const struct jd_state *state)
+static void fire(struct jd_fold *fold, struct jd_state *state, struct jd_output *out)
 {
-    uint32_t i = 0;
-    while (state->slots[i].due != state->due)
-        i++;
-    return state->slots[i].entry;
-}
-
-static void fire(struct jd_fold *fold, struct jd_output *out)
-{
-    struct jd_state *state = fold->heap[0].state;
     if (fold->now < state->due)
         fold->now = state->due;
     struct jd_str key = jd_arena_str(out->arena, jd_state_key(state));
@@ -93,25 +93,28 @@ static void fire(struct jd_fold *fold, struct jd_output *out)
                            .out = out,
                            .arena = out->arena,
                            .key = key,
-                           .hcp = bare(key),
+                           .hcp = jd_bare_key(key),
                            .state = state,
                            .now = fold->now};
-    jd_step_timer(&step, due_entry(state));
+    struct jd_slot slot = due_slot(state, out->arena);
+    jd_step_timer(&step, &slot);
     out->timers++;
 }
 
-jd_time jd_fold_next_due(const struct jd_fold *fold)
+jd_time jd_fold_next_due(struct jd_fold *fold)
 {
-    return fold->heap_count == 0 ? JD_NEVER : fold->heap[0].due;
+    const struct jd_state *state = jd_timers_first(&fold->timers, &fold->slab, JD_NEVER);
+    return state == NULL ? JD_NEVER : state->due;
 }
 
 bool jd_fold_advance(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd_output *out)
 {
     jd_time until = to > fold->now ? to : fold->now;
-    for (uint32_t fired = 0; jd_fold_next_due(fold) <= until; fired++) {
+    struct jd_state *state;
+    for (uint32_t fired = 0; (state = jd_timers_first(&fold->timers, &fold->slab, until)) != NULL; fired++) {
         if (fired == limit)
             return false;
-        fire(fold, out);
+        fire(fold, state, out);
     }
     fold->now = until;
     return true;
@@ -140,7 +143,7 @@ enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input
                                .out = out,
                                .arena = out->arena,
                                .key = key,
-                               .hcp = bare(key),
+                               .hcp = jd_bare_key(key),
                                .state = jd_states_find(fold, key),
                                .now = fold->now,
                                .traceparent = input->traceparent};
@@ -155,26 +158,55 @@ enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input
 
 /* ---- entries from outside ---- */
 
+static bool refuse(const struct jd_change *change, const char *what, struct jd_error *err)
+{
+    return jd_error_set(err, JD_EXIT_DATA, "entry of kind %u %s", change->kind, what);
+}
+
+static bool put(struct jd_fold *fold, struct jd_state *state, const struct jd_change *change,
+                struct jd_error *err)
+{
+    const struct jd_record *record = jd_entry_records[change->kind - 1];
+    struct jd_arena *arena = &fold->scratch;
+    void *value = jd_arena_alloc(arena, record->size);
+    if (!jd_avro_read(record, change->body.body, arena, value, err))
+        return false;
+    jd_value_complete(change->kind, change->key, change->due, value);
+    uint8_t class = change->kind == JD_ENTRY_ENGAGEMENT ? ((const struct jd_engagement *)value)->class : 0;
+    struct jd_put put = {change->kind, jd_value_name(change->kind, value, arena), change->due,
+                         change->body.body, value};
+    if (jd_kind_gives_id(change->kind))
+        put.name = change->id;
+    if (put.name.ptr == NULL)
+        return refuse(change, "without an id", err);
+    if (change->id.ptr != NULL && !jd_str_eq(change->id, jd_entry_id(change->kind, class, put.name, arena)))
+        return refuse(change, "with another id than its body says", err);
+    (void)jd_states_put(fold, state, change->key, jd_state_slot(state, change->kind, class, put.name, arena),
+                        &put);
+    return true;
+}
+
+static bool delete (struct jd_fold *fold, struct jd_state *state, const struct jd_change *change,
+                    struct jd_error *err)
+{
+    uint8_t class;
+    struct jd_str name;
+    if (!jd_entry_id_parse(change->kind, change->id, &class, &name))
+        return refuse(change, "to be deleted, without an id that says which", err);
+    const struct jd_slot *slot = jd_state_slot(state, change->kind, class, name, &fold->scratch);
+    if (slot != NULL)
+        jd_states_delete(fold, state, slot);
+    return true;
+}
+
 bool jd_fold_put(struct jd_fold *fold, const struct jd_change *change, struct jd_error *err)
 {
     if (change->key.ptr == NULL || change->kind == JD_ENTRY_NONE || change->kind >= JD_ENTRY_END_)
         return jd_error_set(err, JD_EXIT_DATA, "entry without a key or of unknown kind %u", change->kind);
+    if (change->body.branch != 0 && change->body.branch != change->kind)
+        return refuse(change, "with a body of another kind", err);
     struct jd_state *state = jd_states_find(fold, change->key);
-    if (change->body.branch == 0) {
-        struct jd_entry *entry = jd_state_entry(state, change->kind, change->id);
-        if (entry != NULL)
-            jd_states_delete(fold, state, entry);
-        return true;
-    }
-    if (change->body.branch != change->kind)
-        return jd_error_set(err, JD_EXIT_DATA, "entry of kind %u with a body of kind %u", change->kind,
-                            change->body.branch);
-    const struct jd_record *record = jd_entry_records[change->kind - 1];
-    void *value = jd_arena_alloc(&fold->scratch, record->size);
-    bool ok = jd_avro_read(record, change->body.body, &fold->scratch, value, err);
-    if (ok)
-        (void)jd_states_put(fold, state, change->key, change->kind, change->id, change->due,
-                            change->body.body, value);
+    bool ok = change->body.branch == 0 ? delete (fold, state, change, err) : put(fold, state, change, err);
     jd_arena_reset(&fold->scratch);
     return ok;
 }
@@ -202,11 +234,12 @@ bool jd_fold_image(const struct jd_fold *fold, struct jd_str key, struct jd_aren
         return false;
     struct jd_change *entries = jd_arena_array(arena, state->count, sizeof *entries);
     for (uint32_t i = 0; i < state->count; i++) {
-        const struct jd_entry *entry = state->slots[i].entry;
-        entries[i] = (struct jd_change){.id = jd_entry_id(entry),
-                                        .kind = entry->kind,
-                                        .due = entry->due == JD_NEVER ? JD_TIME_NONE : entry->due,
-                                        .body = {entry->kind, jd_entry_body(entry)}};
+        const struct jd_slot *slot = &state->slots[i];
+        entries[i] = (struct jd_change){.id = jd_kind_gives_id(slot->kind) ? jd_entry_given_id(slot->entry)
+                                                                           : (struct jd_str){0},
+                                        .kind = slot->kind,
+                                        .due = slot->due == JD_NEVER ? JD_TIME_NONE : slot->due,
+                                        .body = {slot->kind, jd_entry_body(slot->entry)}};
     }
     *out = (struct jd_image){.key = jd_state_key(state), .entries = {entries, state->count}};
     return true;
@@ -215,8 +248,8 @@ bool jd_fold_image(const struct jd_fold *fold, struct jd_str key, struct jd_aren
 void jd_fold_keys(const struct jd_fold *fold, jd_fold_visit visit, void *context)
 {
     for (size_t i = 0; i < fold->table_capacity; i++)
-        if (fold->table[i] != NULL && fold->table[i]->count > 0 &&
-            !visit(context, jd_state_key(fold->table[i])))
+        if (fold->table[i].state != NULL && fold->table[i].state->count > 0 &&
+            !visit(context, jd_state_key(fold->table[i].state)))
             return;
 }
 
@@ -227,5 +260,5 @@ size_t jd_fold_key_count(const struct jd_fold *fold)
 
 size_t jd_fold_bytes(const struct jd_fold *fold)
 {
-    return fold->bytes;
+    return sizeof *fold + fold->slab.bytes;
 }

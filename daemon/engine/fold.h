@@ -109,7 +109,7 @@ JD_MUST_CHECK enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct j
 bool jd_fold_advance(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd_output *out);
 
 /* When the next timer is due; JD_NEVER: none. */
-jd_time jd_fold_next_due(const struct jd_fold *fold);
+jd_time jd_fold_next_due(struct jd_fold *fold);
 
 /* Keep what was done since the last keep or undo, or take all of it back (states, clock, timers). */
 void jd_fold_keep(struct jd_fold *fold);

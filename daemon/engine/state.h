@@ -1,77 +1,70 @@
 /* The states of one shard in memory.
  *
- *   table ──► state "hcp:<id>" ──► slots, sorted by (kind, id) ──► entry: header, bits, seen, id, body
- *                 │                └─ due, hash, filter of each entry, side by side for scans
- *                 └─► touches: the entries that stand as touches, sorted by (time, engagement key)
- *   timers: heap of states by (due, key); the due of a state is the least of its entries
+ *   table ──► state "hcp:<id>" ──► slots, sorted by (kind, time, bytes) ──► entry: body
+ *     └─ hash, inline
+ *   timers: states by (due, key); the due of a state is the least of its slots
  *
  * An entry never changes once stored: a put makes a new one and the old one waits in the undo log until
- * jd_states_keep. What an event needs of 40 older touches (times, phases, which selectors they match,
- * which ids were seen) is worked out once, when an entry is stored, so that their bodies stay closed. */
+ * jd_states_keep. What an event needs of 40 older touches (times, phases, which selectors they match, which
+ * ids were seen) is worked out once, when an entry is stored, and lies side by side in the slots, so that
+ * their bodies stay closed. */
 #ifndef JOURNEYD_ENGINE_STATE_H
 #define JOURNEYD_ENGINE_STATE_H
 
 #include "engine/fold.h"
 #include "engine/selector.h"
+#include "engine/slab.h"
+#include "engine/timers.h"
 
 struct jd_entry {
-    jd_time due;      /* JD_NEVER: no timer */
-    jd_time time;     /* ENGAGEMENT: touch time of the version that counts */
-    jd_time recorded; /* ENGAGEMENT: recorded_at, else time; HCP, ACCOUNT: recorded_at */
-    uint32_t size;    /* of the allocation */
     uint32_t body_size;
-    uint32_t seen_count; /* ENGAGEMENT: ids seen; ALERT: its instance and its members */
-    uint16_t id_size, words;
-    uint8_t kind;         /* enum jd_entry_kind */
-    uint8_t class, phase; /* ENGAGEMENT */
-    uint8_t flags;        /* enum jd_slot_flags */
-    uint8_t key_at;       /* ENGAGEMENT: where the engagement key starts in the id */
-    /* uint64_t bits[words]: selectors that the version matches; uint32_t hashes[seen_count]: of seen ids,
-     * of an alert's instance and members; char id[id_size]; char body[body_size] */
-    uint64_t bits[];
+    uint32_t id_size; /* of kinds whose bodies do not say it, else 0 */
+    char bytes[];     /* id, body */
 };
 
-/* What scans of a state want to know without opening the entry. */
 enum jd_slot_flags {
     JD_SLOT_STANDS = 1u << 0,      /* ENGAGEMENT: a touch, request … that counts now */
     JD_SLOT_OPEN = 1u << 1,        /* ALERT: open */
     JD_SLOT_PREVENTABLE = 1u << 2, /* ALERT: open and preventable */
 };
 
+/* An entry, and what scans of a state want to know without opening it. */
 struct jd_slot {
     struct jd_entry *entry;
-    jd_time due;
-    uint64_t filter; /* Bloom filter of the entry's hashes */
-    uint32_t hash;   /* of the engagement key, or of the id */
-    uint8_t kind;    /* enum jd_entry_kind */
-    uint8_t flags;   /* enum jd_slot_flags */
-};
-
-struct jd_standing {
-    jd_time time;
-    struct jd_entry *entry;
+    jd_time due;     /* JD_NEVER: no timer */
+    jd_time time;    /* ENGAGEMENT: touch time of the version that counts; else JD_TIME_MIN */
+    uint32_t hash;   /* of the entry's name, engine/entries.h */
+    uint32_t filter; /* ENGAGEMENT: of ids seen, ALERT: of its members; jd_filter_bits of each */
+    union {
+        uint32_t pattern;  /* ENGAGEMENT: selectors that the version matches, jd_selectors_bits */
+        uint32_t instance; /* ALERT: hash of its rule and instance, jd_instance_hash */
+    };
+    uint8_t kind;         /* enum jd_entry_kind */
+    uint8_t flags;        /* enum jd_slot_flags */
+    uint8_t class, phase; /* ENGAGEMENT */
 };
 
 struct jd_state {
     struct jd_slot *slots;
-    struct jd_standing *touches; /* entries of class touch that stand, by (time, engagement key) */
-    uint32_t count, capacity, touch_count, touch_capacity;
-    jd_time due;      /* JD_NEVER: none */
-    uint32_t heap_at; /* place in the heap, from 1; 0: not in it */
-    uint64_t hash;
-    uint32_t key_size;
-    bool doomed; /* being removed */
+    uint32_t count, capacity;
+    jd_time due;     /* JD_NEVER: none */
+    jd_time armed;   /* of the earliest timer that waits for it; JD_NEVER: none does */
+    uint32_t timers; /* that wait for it */
+    uint16_t key_size;
+    bool doomed;  /* being removed */
+    bool removed; /* out of the table; kept for the timers that wait */
     char key[];
 };
 
-struct jd_timer {
-    jd_time due;
-    struct jd_state *state;
+/* A place in the table of states: open addressing. */
+struct jd_home {
+    uint64_t hash;
+    struct jd_state *state; /* NULL: free */
 };
 
 struct jd_undo {
     struct jd_state *state;
-    struct jd_entry *before, *after; /* NULL: there was, is none */
+    struct jd_slot before, after; /* entry NULL: there was, is none */
 };
 
 struct jd_fold {
@@ -79,51 +72,68 @@ struct jd_fold {
     struct jd_allocator allocator;
     struct jd_selectors selectors; /* of program, made for fast matching */
     jd_time now, kept_now;
-    struct jd_state **table; /* open addressing; capacity is a power of two */
-    size_t table_capacity, table_count, key_count;
-    struct jd_timer *heap; /* heap[0] is the first due */
-    uint32_t heap_count, heap_capacity;
+    struct jd_slab slab; /* states, slots, entries, timers */
+    struct jd_home *table;
+    size_t table_capacity; /* a power of two */
+    size_t table_count, key_count;
+    struct jd_timers timers;
     struct jd_undo *undo;
     size_t undo_count, undo_capacity;
-    size_t bytes;
     struct jd_arena scratch; /* for entries that come from outside */
 };
 
-/* Memory through the fold's allocator; does not return when there is none left. */
-void *jd_states_resize(struct jd_fold *fold, void *old, size_t old_size, size_t new_size);
-
 struct jd_str jd_state_key(const struct jd_state *state);
-struct jd_str jd_entry_id(const struct jd_entry *entry);
+/* Is the id of this kind given, and stored beside the body? */
+static inline bool jd_kind_gives_id(uint8_t kind)
+{
+    return kind == JD_ENTRY_TRIGGER || kind == JD_ENTRY_PERIOD;
+}
+struct jd_str jd_entry_given_id(const struct jd_entry *entry);
 struct jd_str jd_entry_body(const struct jd_entry *entry);
-struct jd_str jd_entry_engagement(const struct jd_entry *entry); /* ENGAGEMENT: the engagement key */
-const uint32_t *jd_entry_hashes(const struct jd_entry *entry);
 
 uint32_t jd_hash32(struct jd_str s);
-uint32_t jd_seen_hash(struct jd_str source, struct jd_str id);
 uint32_t jd_instance_hash(struct jd_str rule, const struct jd_str *parts, uint32_t count);
-uint32_t jd_entry_instance(const struct jd_entry *entry); /* ALERT: hash of its instance */
-uint64_t jd_filter_bit(uint32_t hash);
+uint32_t jd_seen_hash(struct jd_str source, struct jd_str id);
+/* Two bits of a Bloom filter: all set in a slot's filter, or the hash is not in it. */
+uint32_t jd_filter_bits(uint32_t hash);
 
 struct jd_state *jd_states_find(const struct jd_fold *fold, struct jd_str key); /* NULL: none */
 
-/* The entry, or NULL. `state` may be NULL. */
-struct jd_entry *jd_state_entry(const struct jd_state *state, uint8_t kind, struct jd_str id);
+/* The slot of an entry by kind, class (ENGAGEMENT) and name, or NULL; valid until the state changes. `state`
+ * may be NULL; `arena` is for names that must be made. */
+const struct jd_slot *jd_state_slot(const struct jd_state *state, uint8_t kind, uint8_t class,
+                                    struct jd_str name, struct jd_arena *arena);
 /* First slot of a kind, and the one after its last. */
 void jd_state_range(const struct jd_state *state, uint8_t kind, uint32_t *from, uint32_t *to);
+/* The engagements that stand and have from <= time <= to, by time. */
+struct jd_since {
+    const struct jd_state *state;
+    uint32_t at;
+    jd_time to;
+};
+struct jd_since jd_state_since(const struct jd_state *state, jd_time from, jd_time to);
+const struct jd_slot *jd_since_next(struct jd_since *since); /* NULL: no more */
 
-/* Store an entry; `value` is its decoded body, of the record of its kind. `state` is the state of `key`;
- * NULL: it is new, and made. */
-struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_state *state, struct jd_str key, uint8_t kind,
-                               struct jd_str id, jd_time due, struct jd_str body, const void *value);
-void jd_states_delete(struct jd_fold *fold, struct jd_state *state, struct jd_entry *entry);
+/* An entry to be stored. */
+struct jd_put {
+    uint8_t kind;
+    struct jd_str name;
+    jd_time due; /* JD_NEVER: no timer */
+    struct jd_str body;
+    const void *value; /* the body, read and complete */
+};
+
+/* Store an entry in the place of `before`, NULL: none. `state` is the state of `key`; NULL: it is new, and
+ * made. */
+struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_state *state, struct jd_str key,
+                               const struct jd_slot *before, const struct jd_put *put);
+void jd_states_delete(struct jd_fold *fold, struct jd_state *state, const struct jd_slot *slot);
 
 void jd_states_keep(struct jd_fold *fold);
 void jd_states_undo(struct jd_fold *fold);
 void jd_states_free(struct jd_fold *fold);
-/* Work out again what entries hold of the program. Nothing may wait in the undo log. */
+void jd_state_free(struct jd_slab *slab, struct jd_state *state);
+/* Work out again what slots hold of the program. Nothing may wait in the undo log. */
 void jd_states_reprogram(struct jd_fold *fold);
-
-/* heap.c */
-void jd_timers_set(struct jd_fold *fold, struct jd_state *state, jd_time due);
 
 #endif

@@ -30,31 +30,23 @@ void jd_output_change(struct jd_output *out, const struct jd_change *change)
     out->changes_size += change->body.body.size;
 }
 
-void jd_step_put_body(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, struct jd_str body,
-                      const void *value)
+void jd_step_put(struct jd_step *step, const struct jd_slot *before, const struct jd_put *put)
 {
     struct jd_change change = {.key = step->key,
-                               .id = jd_arena_str(step->arena, id),
-                               .kind = kind,
-                               .due = due == JD_NEVER ? JD_TIME_NONE : due,
-                               .body = {kind, body}};
-    step->state = jd_states_put(step->fold, step->state, step->key, kind, id, due, body, value);
+                               .kind = put->kind,
+                               .due = put->due == JD_NEVER ? JD_TIME_NONE : put->due,
+                               .body = {put->kind, put->body}};
+    if (jd_kind_gives_id(put->kind))
+        change.id = put->name;
+    step->state = jd_states_put(step->fold, step->state, step->key, before, put);
     jd_output_change(step->out, &change);
 }
 
-void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value)
+void jd_step_delete(struct jd_step *step, const struct jd_slot *slot)
 {
-    struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
-    jd_step_put_body(step, kind, id, due, body, value);
-}
-
-void jd_step_delete(struct jd_step *step, struct jd_entry *entry)
-{
-    struct jd_change change = {.key = step->key,
-                               .id = jd_arena_str(step->arena, jd_entry_id(entry)),
-                               .kind = entry->kind,
-                               .due = JD_TIME_NONE};
-    jd_states_delete(step->fold, step->state, entry);
+    struct jd_change change = {
+        .key = step->key, .id = jd_slot_id(slot, step->arena), .kind = slot->kind, .due = JD_TIME_NONE};
+    jd_states_delete(step->fold, step->state, slot);
     jd_output_change(step->out, &change);
 }
 
@@ -126,24 +118,19 @@ static jd_time keep_until(const struct jd_step *step, const struct jd_engagement
     return later(until, engagement->keep_until); /* JD_TIME_NONE is less than any time */
 }
 
-/* Where this event was seen before at this physician, NULL: nowhere. */
-static const struct jd_seen *find_seen(const struct jd_step *step, const struct jd_event *event)
+/* The digest with which this event was seen before at this physician, NULL: it was not. */
+static const int64_t *find_seen(const struct jd_step *step, const struct jd_event *event)
 {
-    uint32_t hash = jd_seen_hash(event->source, event->id), from, to;
-    uint64_t bit = jd_filter_bit(hash);
+    uint32_t bits = jd_filter_bits(jd_seen_hash(event->source, event->id)), from, to;
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++) {
-        const struct jd_entry *entry = step->state->slots[from].entry;
-        if (!(step->state->slots[from].filter & bit))
-            continue;
-        const uint32_t *hashes = jd_entry_hashes(entry);
-        for (uint32_t i = 0; i < entry->seen_count; i++) {
-            if (hashes[i] != hash)
-                continue;
-            const struct jd_seen *seen = jd_entry_read_engagement(entry, step->arena)->seen.items;
-            if (jd_str_eq(seen[i].source, event->source) && jd_str_eq(seen[i].id, event->id))
-                return &seen[i];
-        }
+        const struct jd_slot *slot = &step->state->slots[from];
+        const int64_t *digest =
+            (slot->filter & bits) == bits
+                ? jd_engagement_saw(jd_slot_engagement(step->key, slot, step->arena), event)
+                : NULL;
+        if (digest != NULL)
+            return digest;
     }
     return NULL;
 }
@@ -154,7 +141,7 @@ static const char *refusal(const struct jd_step *step, const struct jd_input *in
                            const struct jd_engagement *held, bool wins)
 {
     const struct jd_program *program = step->program;
-    if (held != NULL && held->seen.count >= JD_VERSIONS_MAX)
+    if (held != NULL && held->seen.count + 1 >= JD_VERSIONS_MAX)
         return "too_many_versions";
     if (input->class == JD_CLASS_FACT)
         return NULL; /* never too late: it applies from a bound that is stored with it */
@@ -176,14 +163,13 @@ static const char *refusal(const struct jd_step *step, const struct jd_input *in
     return NULL;
 }
 
-static void see(const struct jd_step *step, struct jd_engagement *engagement, const struct jd_event *event,
-                uint64_t digest)
+static void see(const struct jd_step *step, struct jd_engagement *engagement, struct jd_seen other)
 {
     struct jd_seen *seen = jd_arena_array(step->arena, engagement->seen.count + 1, sizeof *seen);
     const struct jd_seen *old = engagement->seen.items;
     for (uint32_t i = 0; i < engagement->seen.count; i++)
         seen[i] = old[i];
-    seen[engagement->seen.count] = (struct jd_seen){event->source, event->id, (int64_t)digest};
+    seen[engagement->seen.count] = other;
     engagement->seen = (struct jd_list){seen, engagement->seen.count + 1};
 }
 
@@ -200,89 +186,77 @@ static enum jd_cause cause_of(const struct jd_engagement *held, const struct jd_
     return JD_CAUSE_CORRECTED;
 }
 
-static struct jd_str entry_id(const struct jd_step *step, uint8_t class, struct jd_str key)
-{
-    const struct jd_str parts[] = {jd_symbol_text(&jd_class_symbols, class), JD_STR(":"), key};
-    return jd_arena_join(step->arena, parts, JD_COUNT(parts));
-}
-
-/* The canonical bytes of an event, and the digest of all but its id and source, the first two fields:
- * of the decoded content, so that it agrees across encodings. */
-static struct jd_str event_bytes(const struct jd_step *step, const struct jd_event *event, uint64_t *digest)
-{
-    enum { IDENTITY = 2 };
-    struct jd_buf buf;
-    jd_buf_init(&buf, step->arena);
-    jd_avro_write_fields(&jd_event_record, event, 0, IDENTITY, &buf);
-    size_t identity = buf.size;
-    jd_avro_write_fields(&jd_event_record, event, IDENTITY, jd_event_record.count, &buf);
-    struct jd_str bytes = jd_buf_done(&buf);
-    *digest = jd_digest((struct jd_str){bytes.ptr + identity, bytes.size - (uint32_t)identity});
-    return bytes;
-}
-
-/* The body of an engagement whose event has been written. */
-static struct jd_str engagement_body(const struct jd_step *step, const struct jd_engagement *engagement,
-                                     struct jd_str event)
-{
-    const struct jd_record *record = jd_entry_records[JD_ENTRY_ENGAGEMENT - 1];
-    uint32_t at = 0;
-    while (record->fields[at].record != &jd_event_record)
-        at++;
-    struct jd_buf buf;
-    jd_buf_init(&buf, step->arena);
-    jd_avro_write_fields(record, engagement, 0, at, &buf);
-    jd_buf_str(&buf, event);
-    jd_avro_write_fields(record, engagement, at + 1, record->count, &buf);
-    return jd_buf_done(&buf);
-}
-
 /* The version that came counts from now on. */
-static void replace(const struct jd_step *step, const struct jd_input *input,
-                    struct jd_engagement *engagement)
+static void replace(const struct jd_step *step, const struct jd_event *event,
+                    struct jd_engagement *engagement, int64_t digest)
 {
-    engagement->event = *input->event;
+    engagement->event = *event;
+    engagement->digest = digest;
     if (!(engagement->lapsed == JD_TRUE && jd_fault_bug("revive_ignored")))
-        engagement->lapsed =
-            is_planned(engagement) && has_lapsed(step, input->event) ? JD_TRUE : JD_TRUTH_NONE;
-    if (input->class == JD_CLASS_FACT)
+        engagement->lapsed = is_planned(engagement) && has_lapsed(step, event) ? JD_TRUE : JD_TRUTH_NONE;
+    if (engagement->class == JD_CLASS_FACT)
         engagement->applies_from = later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
+}
+
+/* `version`: the event as it is kept. */
+static void put_engagement(struct jd_step *step, const struct jd_slot *before, struct jd_str key,
+                           const struct jd_engagement *engagement, struct jd_str version)
+{
+    jd_time due = engagement_due(step, engagement);
+    jd_step_put(step, before,
+                &(struct jd_put){JD_ENTRY_ENGAGEMENT, key, due,
+                                 jd_engagement_body(engagement, due, version, step->arena), engagement});
+}
+
+static struct jd_str version_of(const struct jd_step *step, const struct jd_engagement *engagement)
+{
+    int64_t digest;
+    return jd_version_bytes(&engagement->event, step->hcp, step->arena, &digest);
+}
+
+/* An event that is an engagement of its own, for a planted bug. */
+static const struct jd_event *alone(const struct jd_step *step, const struct jd_event *event)
+{
+    struct jd_event *copy = jd_arena_alloc(step->arena, sizeof *copy);
+    *copy = *event;
+    copy->engagement_id = (struct jd_str){0};
+    return copy;
 }
 
 static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *input, const char **reason)
 {
     const struct jd_event *event = input->event;
-    uint64_t digest;
-    struct jd_str bytes = event_bytes(step, event, &digest);
-    const struct jd_seen *seen = find_seen(step, event);
-    if (seen != NULL && !jd_fault_bug("duplicate_counted")) {
+    int64_t digest;
+    struct jd_str version = jd_version_bytes(event, step->hcp, step->arena, &digest);
+    const int64_t *seen = find_seen(step, event);
+    if (seen != NULL) {
         *reason = "id_conflict";
-        return seen->digest == (int64_t)digest ? JD_DUPLICATE : JD_DEAD_LETTERED;
+        if (!jd_fault_bug("duplicate_counted"))
+            return *seen == digest ? JD_DUPLICATE : JD_DEAD_LETTERED;
+        event = alone(step, event);
+        version = jd_version_bytes(event, step->hcp, step->arena, &digest);
     }
-    struct jd_str key =
-        seen == NULL ? jd_engagement_key(event, step->arena) : jd_event_name(event, step->arena);
-    struct jd_str id = entry_id(step, input->class, key);
-    const struct jd_entry *entry = jd_state_entry(step->state, JD_ENTRY_ENGAGEMENT, id);
-    const struct jd_engagement *held = entry == NULL ? NULL : jd_entry_read_engagement(entry, step->arena);
+    struct jd_str key = jd_engagement_key(event, step->arena);
+    const struct jd_slot *slot =
+        jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, input->class, key, step->arena);
+    const struct jd_engagement *held = slot == NULL ? NULL : jd_slot_engagement(step->key, slot, step->arena);
     bool wins = held == NULL || jd_version_cmp(event, &held->event) > 0 || jd_fault_bug("late_wins");
     *reason = refusal(step, input, held, wins);
     if (*reason != NULL)
         return JD_DEAD_LETTERED;
 
     struct jd_engagement engagement = {
-        .key = key, .class = input->class, .applies_from = JD_TIME_NONE, .keep_until = JD_TIME_NONE};
-    if (held != NULL)
+        .class = input->class, .applies_from = JD_TIME_NONE, .keep_until = JD_TIME_NONE};
+    if (held != NULL) {
         engagement = *held;
-    see(step, &engagement, event, digest);
+        see(step, &engagement,
+            wins ? (struct jd_seen){held->event.source, held->event.id, held->digest}
+                 : (struct jd_seen){event->source, event->id, digest});
+    }
     if (wins)
-        replace(step, input, &engagement);
+        replace(step, event, &engagement, digest);
     engagement.keep_until = keep_until(step, &engagement, event);
-    jd_time due = engagement_due(step, &engagement);
-    if (wins)
-        jd_step_put_body(step, JD_ENTRY_ENGAGEMENT, id, due, engagement_body(step, &engagement, bytes),
-                         &engagement);
-    else
-        jd_step_put(step, JD_ENTRY_ENGAGEMENT, id, due, &engagement);
+    put_engagement(step, slot, key, &engagement, wins ? version : version_of(step, &engagement));
     if (wins)
         jd_alerts_refresh(step, key, held, cause_of(held, &engagement));
     return JD_APPLIED;
@@ -298,14 +272,28 @@ static bool zone_known(const struct jd_step *step, struct jd_str zone)
     return zone.ptr == NULL;
 }
 
+static const struct jd_slot *profile_slot(const struct jd_step *step, uint8_t kind)
+{
+    return jd_state_slot(step->state, kind, 0, JD_STR("-"), step->arena);
+}
+
+static void put_profile(struct jd_step *step, uint8_t kind, jd_time due, const void *value)
+{
+    struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
+    jd_step_put(step, profile_slot(step, kind), &(struct jd_put){kind, JD_STR("-"), due, body, value});
+}
+
 /* The greatest recorded_at wins; of equals the greater bytes. */
 static bool profile_wins(const struct jd_step *step, uint8_t kind, jd_time recorded, const void *value)
 {
-    const struct jd_entry *held = jd_state_entry(step->state, kind, JD_STR("-"));
-    if (held == NULL || held->recorded != recorded)
-        return held == NULL || held->recorded < recorded;
+    const struct jd_slot *held = profile_slot(step, kind);
+    if (held == NULL)
+        return true;
+    jd_time held_recorded = jd_slot_recorded(held, step->arena);
+    if (held_recorded != recorded)
+        return held_recorded < recorded;
     struct jd_str body = jd_avro_bytes(jd_entry_records[kind - 1], value, step->arena);
-    return jd_str_cmp(jd_entry_body(held), body) < 0;
+    return jd_str_cmp(jd_entry_body(held->entry), body) < 0;
 }
 
 /* A profile stays; the mark that one is gone is kept as long as an older one may still arrive. */
@@ -332,8 +320,7 @@ static enum jd_verdict step_hcp(struct jd_step *step, const struct jd_input *inp
     const struct jd_hcp_profile *before = jd_state_profile(step->state, step->arena);
     struct jd_str zone = before == NULL ? (struct jd_str){0} : before->zone;
     struct jd_str country = before == NULL ? (struct jd_str){0} : before->country;
-    jd_step_put(step, JD_ENTRY_HCP, JD_STR("-"), profile_due(step, input->hcp == NULL, entry.recorded_at),
-                &entry);
+    put_profile(step, JD_ENTRY_HCP, profile_due(step, input->hcp == NULL, entry.recorded_at), &entry);
     if (!jd_str_eq(zone, entry.profile.zone) || !jd_str_eq(country, entry.profile.country))
         jd_alerts_refresh_civil(step);
     return JD_APPLIED;
@@ -353,8 +340,8 @@ static enum jd_verdict step_account(struct jd_step *step, const struct jd_input 
         entry.recorded_at = input->account->recorded_at;
     }
     if (profile_wins(step, JD_ENTRY_ACCOUNT, entry.recorded_at, &entry))
-        jd_step_put(step, JD_ENTRY_ACCOUNT, JD_STR("-"),
-                    profile_due(step, input->account == NULL, entry.recorded_at), &entry);
+        put_profile(step, JD_ENTRY_ACCOUNT, profile_due(step, input->account == NULL, entry.recorded_at),
+                    &entry);
     return JD_APPLIED;
 }
 
@@ -382,62 +369,63 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
 /* ---- timers ---- */
 
 /* The end of retention: the entry leaves, and what is left of its alerts with it. */
-static void engagement_leaves(struct jd_step *step, struct jd_entry *entry)
+static void engagement_leaves(struct jd_step *step, const struct jd_slot *slot)
 {
     uint32_t from, to;
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
-    const struct jd_engagement *engagement = from < to ? jd_entry_read_engagement(entry, step->arena) : NULL;
-    jd_alerts_remember(step, entry);
-    jd_step_delete(step, entry);
+    const struct jd_engagement *engagement =
+        from < to ? jd_slot_engagement(step->key, slot, step->arena) : NULL;
+    jd_alerts_remember(step, slot);
+    jd_step_delete(step, slot);
     if (engagement != NULL)
         jd_alerts_forget(step, engagement);
 }
 
-static void engagement_timer(struct jd_step *step, struct jd_entry *entry)
+static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
 {
-    if (entry->phase != JD_PHASE_PLANNED || entry->class != JD_CLASS_TOUCH) {
-        engagement_leaves(step, entry);
+    if (slot->phase != JD_PHASE_PLANNED || slot->class != JD_CLASS_TOUCH) {
+        engagement_leaves(step, slot);
         return;
     }
-    struct jd_engagement engagement = *jd_entry_read_engagement(entry, step->arena);
+    struct jd_engagement engagement = *jd_slot_engagement(step->key, slot, step->arena);
     if (engagement.keep_until < step->now) {
-        engagement_leaves(step, entry);
+        engagement_leaves(step, slot);
         return;
     }
     const struct jd_engagement before = engagement;
     if (has_lapsed(step, &engagement.event))
         engagement.lapsed = JD_TRUE;
-    jd_step_put(step, JD_ENTRY_ENGAGEMENT, jd_arena_str(step->arena, jd_entry_id(entry)),
-                engagement_due(step, &engagement), &engagement);
+    struct jd_str key = jd_engagement_key(&engagement.event, step->arena);
+    put_engagement(step, slot, key, &engagement, version_of(step, &engagement));
     if (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing"))
-        jd_alerts_refresh(step, engagement.key, engagement.lapsed == JD_TRUE ? &before : NULL,
+        jd_alerts_refresh(step, key, engagement.lapsed == JD_TRUE ? &before : NULL,
                           cause_of(NULL, &engagement));
 }
 
-void jd_step_timer(struct jd_step *step, struct jd_entry *entry)
+void jd_step_timer(struct jd_step *step, const struct jd_slot *slot)
 {
-    switch ((enum jd_entry_kind)entry->kind) {
+    switch ((enum jd_entry_kind)slot->kind) {
     case JD_ENTRY_ENGAGEMENT:
-        engagement_timer(step, entry);
+        engagement_timer(step, slot);
         break;
     case JD_ENTRY_ALERT:
-        jd_alert_close(step, entry);
+        jd_alert_close(step, slot);
         break;
     case JD_ENTRY_DEADLINE:
-        jd_alerts_deadline(step, entry);
+        jd_alerts_deadline(step, slot);
         break;
     case JD_ENTRY_PERIOD:
-        jd_alerts_unremember(step, entry);
+        jd_alerts_unremember(step, slot);
         return;
     case JD_ENTRY_TRIGGER:
-        jd_trigger_expire(step, entry);
+        jd_trigger_expire(step, slot);
         return;
     case JD_ENTRY_HCP: /* the mark of a profile that is gone */
     case JD_ENTRY_ACCOUNT:
     case JD_ENTRY_SHARD:
     case JD_ENTRY_NONE:
     case JD_ENTRY_END_:
-        jd_step_delete(step, entry);
+        jd_step_delete(step, slot);
         return;
     }
     jd_triggers_review(step);

@@ -17,19 +17,16 @@ struct jd_step {
     struct jd_str traceparent; /* of the input; absent for timers */
 };
 
-/* Store an entry; `value` is the record of its kind, `due` JD_NEVER: no timer. */
-void jd_step_put(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, const void *value);
-/* The same with its body already written. */
-void jd_step_put_body(struct jd_step *step, uint8_t kind, struct jd_str id, jd_time due, struct jd_str body,
-                      const void *value);
-void jd_step_delete(struct jd_step *step, struct jd_entry *entry);
+/* Store an entry in the place of `before`, NULL: there was none. */
+void jd_step_put(struct jd_step *step, const struct jd_slot *before, const struct jd_put *put);
+void jd_step_delete(struct jd_step *step, const struct jd_slot *slot);
 void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
                   const struct jd_record *record, const void *value, struct jd_str id);
 void jd_output_change(struct jd_output *out, const struct jd_change *change);
 
 /* Decide one input, its clock already moved. */
 enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input, const char **reason);
-/* The timer of an entry is due. */
-void jd_step_timer(struct jd_step *step, struct jd_entry *entry);
+/* The timer of an entry is due; `slot` is the caller's copy. */
+void jd_step_timer(struct jd_step *step, const struct jd_slot *slot);
 
 #endif

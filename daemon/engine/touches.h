@@ -3,7 +3,7 @@
 #ifndef JOURNEYD_ENGINE_TOUCHES_H
 #define JOURNEYD_ENGINE_TOUCHES_H
 
-#include "engine/state.h"
+#include "engine/entries.h"
 
 /* Versions that one engagement may have while it is held; the next is refused "too_many_versions". */
 enum { JD_VERSIONS_MAX = 1024 };
@@ -16,16 +16,13 @@ jd_time jd_touch_time(const struct jd_event *event);
 jd_time jd_touch_recorded(const struct jd_event *event);
 /* Is it a touch now: neither cancelled nor lapsed? */
 bool jd_touch_stands(const struct jd_engagement *engagement);
-/* engagement_id, else the JSON text ["source","id"]. */
-struct jd_str jd_engagement_key(const struct jd_event *event, struct jd_arena *arena);
-struct jd_str jd_event_name(const struct jd_event *event, struct jd_arena *arena); /* ["source","id"] */
 /* Of two versions of one engagement the greater counts: recorded, then planned < completed < cancelled,
  * then the event's id as bytes (then its source: two systems may use one id). */
 int jd_version_cmp(const struct jd_event *a, const struct jd_event *b);
 
 /* A touch as rules see it. */
 struct jd_touch {
-    const struct jd_entry *entry; /* NULL: a hypothetical one, or one that is gone */
+    struct jd_slot slot; /* as it was when the view began; without an entry: a hypothetical one, or gone */
     jd_time time;
     uint8_t class, phase;
     struct jd_str key;            /* engagement key */
@@ -52,7 +49,7 @@ struct jd_touches {
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena);
 /* The touch of an entry, its body still closed; arena. */
-struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_entry *entry);
+struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *slot);
 /* Reads its body, once. */
 void jd_touch_load(struct jd_touches *view, struct jd_touch *touch);
 /* A touch that is not there: `event`, with this engagement key. Loaded. */
@@ -60,23 +57,11 @@ struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_eve
 /* A version that was a touch until now. Loaded. */
 struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement);
 /* Is it left out of the view? */
-bool jd_touches_hide(const struct jd_touches *view, const struct jd_entry *entry);
-static inline const uint64_t *jd_entry_bits(const struct jd_fold *fold, const struct jd_entry *entry)
+bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot);
+static inline const uint64_t *jd_slot_bits(const struct jd_fold *fold, const struct jd_slot *slot)
 {
-    (void)fold;
-    return entry->bits;
+    return jd_selectors_bits(&fold->selectors, slot->pattern);
 }
 /* As instances name it: the engagement key of a touch, ["source","id"] of anything else. */
 struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena);
-/* First of the standing touches with time >= `from`. */
-uint32_t jd_touches_from(const struct jd_touches *view, jd_time from);
-
-/* Reads a body that was checked when it was stored; arena, strings too. */
-const struct jd_engagement *jd_entry_read_engagement(const struct jd_entry *entry, struct jd_arena *arena);
-const struct jd_alert *jd_entry_read_alert(const struct jd_entry *entry, struct jd_arena *arena);
-const struct jd_deadline_entry *jd_entry_read_deadline(const struct jd_entry *entry, struct jd_arena *arena);
-const struct jd_period_entry *jd_entry_read_period(const struct jd_entry *entry, struct jd_arena *arena);
-const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state,
-                                              struct jd_arena *arena); /* NULL: none */
-
 #endif

@@ -82,6 +82,16 @@ static void write_variant(const struct jd_field *field, const struct jd_variant 
     jd_buf_byte(out, '}');
 }
 
+static bool is_absent(const struct jd_field *field, const void *at);
+
+static bool all_absent(const struct jd_record *record, const void *value)
+{
+    for (uint32_t i = 0; i < record->count; i++)
+        if (!is_absent(&record->fields[i], (const char *)value + record->fields[i].offset))
+            return false;
+    return true;
+}
+
 static bool is_absent(const struct jd_field *field, const void *at)
 {
     switch (field->kind) {
@@ -98,6 +108,8 @@ static bool is_absent(const struct jd_field *field, const void *at)
     case JD_DOUBLE:
         return false;
     case JD_RECORD:
+        if (field->flags & JD_SPREAD)
+            return all_absent(field->record, at);
         return (field->flags & JD_REQUIRED) == 0 &&
                is_absent(&field->record->fields[0], (const char *)at + field->record->fields[0].offset);
     case JD_LIST:

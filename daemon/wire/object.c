@@ -96,6 +96,14 @@ static void write_type(struct canon *c, const struct jd_field *field)
     }
 }
 
+/* The third branch of an id. */
+static void write_uuid(struct canon *c)
+{
+    jd_buf_byte(&c->buf, ',');
+    if (begin(c, "Uuid", "fixed"))
+        jd_buf_text(&c->buf, "\"size\":16}");
+}
+
 static void write_record(struct canon *c, const struct jd_record *record)
 {
     if (!begin(c, record->name, "record"))
@@ -108,6 +116,8 @@ static void write_record(struct canon *c, const struct jd_record *record)
         jd_buf_printf(&c->buf, "%s{\"name\":\"%s\",\"type\":%s", i > 0 ? "," : "", field->name,
                       nullable ? "[\"null\"," : "");
         write_type(c, field);
+        if (field->flags & JD_UUID)
+            write_uuid(c);
         jd_buf_text(&c->buf, nullable ? "]}" : "}");
     }
     jd_buf_text(&c->buf, "]}");

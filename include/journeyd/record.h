@@ -44,6 +44,8 @@ enum jd_kind {
 
 enum jd_field_flags {
     JD_REQUIRED = 1u << 0, /* must be present */
+    JD_SPREAD = 1u << 1,   /* RECORD: its fields lie in the struct around it; absent when all of them are */
+    JD_UUID = 1u << 2,     /* optional STRING: one that is a UUID in lower case is 16 bytes in Avro */
 };
 
 /* Texts of a closed list; value v has texts[v]; texts[0] is NULL (absent), as is the one after the last;

@@ -34,18 +34,19 @@ enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
 /* An event id that was seen, with a digest of its decoded content. */
 struct jd_seen {
     struct jd_str source, id;
-    int64_t digest; /* XXH64 of the canonical Avro of the event without id, source */
+    int64_t digest; /* XXH64 of the canonical Avro of its Version without source and id */
 };
 
-/* Body of ENGAGEMENT. Engagement key: engagement_id, else the JSON text ["source","id"]. */
+/* Body of ENGAGEMENT. Engagement key: the event's engagement_id, else the JSON text ["source","id"]. */
 struct jd_engagement {
-    struct jd_str key;
+    struct jd_event event; /* the winning version; phase CANCELLED: a tombstone. hcp_id absent: the key's */
     uint8_t class;         /* enum jd_class */
     uint8_t lapsed;        /* enum jd_truth: planned, and its time + grace has passed */
     jd_time applies_from;  /* facts: it applies to touches at or after this time */
-    jd_time keep_until;    /* retention; the entry leaves the state after it */
-    struct jd_event event; /* the winning version; phase CANCELLED: a tombstone */
-    struct jd_list seen;   /* of struct jd_seen */
+    jd_time
+        keep_until; /* retention: the entry leaves the state after it. Absent: due - 1; no due: it stays */
+    int64_t digest; /* of the event, as Seen has it of the others */
+    struct jd_list seen; /* of struct jd_seen: the other events, as they came */
 };
 
 /* Body of HCP. A profile that is gone (tombstone) keeps its recorded_at. */
@@ -58,15 +59,16 @@ struct jd_account_entry {
     struct jd_account_profile profile;
 };
 
-struct jd_alert_entry {
-    struct jd_alert alert;
-};
+/* Body of ALERT: struct jd_alert without what follows from the key, from the evidence or from being held:
+ * key, hcp_id, evidence_count, evidence_sha256, final, policy, and hcp_id of the evidence where it is the
+ * key's. */
 
 /* Body of TRIGGER. */
 struct jd_trigger_entry {
-    int64_t attempt;           /* of the last decision */
-    int64_t ground;            /* digest of what the last decision came to: see channels/ */
-    struct jd_trigger trigger; /* trigger_id absent: the last decision was "nothing" */
+    int64_t attempt; /* of the last decision */
+    int64_t ground;  /* digest of what the last decision came to: see channels/ */
+    struct jd_trigger
+        trigger; /* trigger_id absent: the last decision was "nothing". Without hcp_id, reasons, policy */
 };
 
 /* Body of DEADLINE: the rule, and the entry of the engagement that bears the instance. */
@@ -99,9 +101,9 @@ struct jd_shard_entry {
 enum jd_op { JD_PUT = 1, JD_DELETE };
 struct jd_change {
     struct jd_str key;
-    struct jd_str id;
-    uint8_t kind;           /* enum jd_entry_kind */
-    jd_time due;            /* JD_TIME_NONE: no timer */
+    struct jd_str id; /* may be absent where a body is put that says it: all kinds but TRIGGER and PERIOD */
+    uint8_t kind;     /* enum jd_entry_kind */
+    jd_time due;      /* JD_TIME_NONE: no timer */
     struct jd_variant body; /* absent: delete; else branch == kind */
 };
 

@@ -169,7 +169,7 @@ static void take_images(const struct jd_fold *fold, struct images *to)
         qsort(to->items, to->count, sizeof(*to->items), by_key);
 }
 
-static void same_images(const struct jd_fold *a, const struct jd_fold *b, const char *when)
+static void same_images(struct jd_fold *a, struct jd_fold *b, const char *when)
 {
     struct images x, y;
     take_images(a, &x);
@@ -211,11 +211,12 @@ static void journal(struct shard *shard, const struct jd_output *out)
     }
 }
 
+/* Nothing that is stored here is empty: no bytes are absent. */
 static struct jd_str take_str(const char **at)
 {
     uint32_t size;
     memcpy(&size, *at, sizeof(size));
-    struct jd_str s = {*at + sizeof(size), size};
+    struct jd_str s = {size > 0 ? *at + sizeof(size) : NULL, size};
     *at += sizeof(size) + size;
     return s;
 }

@@ -112,8 +112,8 @@ static struct jd_facts facts_of(const struct jd_step *step, const struct jd_hcp_
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
-        if ((slot->flags & JD_SLOT_STANDS) && slot->entry->class == JD_CLASS_FACT)
-            jd_facts_add_event(&facts, jd_entry_read_engagement(slot->entry, step->arena));
+        if ((slot->flags & JD_SLOT_STANDS) && slot->class == JD_CLASS_FACT)
+            jd_facts_add_event(&facts, jd_slot_engagement(step->key, slot, step->arena));
     }
     return facts;
 }
@@ -254,20 +254,18 @@ static bool is_live(const struct jd_trigger_entry *entry)
     return entry->trigger.trigger_id.ptr != NULL && entry->trigger.status == JD_TRIGGER_ISSUED;
 }
 
-static void put(struct jd_step *step, struct jd_str alert_id, const struct jd_trigger_entry *entry)
+static const struct jd_slot *slot_of(const struct jd_step *step, uint8_t kind, struct jd_str alert_id)
 {
-    jd_step_put(step, JD_ENTRY_TRIGGER, alert_id, is_live(entry) ? entry->trigger.expires_at + 1 : JD_NEVER,
-                entry);
+    return jd_state_slot(step->state, kind, 0, alert_id, step->arena);
 }
 
-static struct jd_trigger_entry *read_entry(const struct jd_step *step, const struct jd_entry *entry)
+static void put(struct jd_step *step, struct jd_str alert_id, const struct jd_trigger_entry *entry)
 {
-    struct jd_trigger_entry *out = jd_arena_alloc(step->arena, sizeof *out);
-    struct jd_error err;
-    if (!jd_avro_read(jd_entry_records[JD_ENTRY_TRIGGER - 1], jd_arena_str(step->arena, jd_entry_body(entry)),
-                      step->arena, out, &err))
-        __builtin_trap(); /* it was read when it was stored */
-    return out;
+    const struct jd_record *record = jd_entry_records[JD_ENTRY_TRIGGER - 1];
+    jd_step_put(step, slot_of(step, JD_ENTRY_TRIGGER, alert_id),
+                &(struct jd_put){JD_ENTRY_TRIGGER, alert_id,
+                                 is_live(entry) ? entry->trigger.expires_at + 1 : JD_NEVER,
+                                 jd_avro_bytes(record, entry, step->arena), entry});
 }
 
 /* The last trigger gets one more revision, and is live no longer. */
@@ -376,9 +374,9 @@ static void decide(struct jd_step *step, const struct question *q, struct jd_tri
 /* What no longer has a ground is withdrawn; the entry keeps count of the attempts while the alert lives. */
 static void withdraw(struct jd_step *step, struct jd_str alert_id)
 {
-    struct jd_entry *held = jd_state_entry(step->state, JD_ENTRY_TRIGGER, alert_id);
-    const struct jd_entry *alert = jd_state_entry(step->state, JD_ENTRY_ALERT, alert_id);
-    struct jd_trigger_entry *entry = read_entry(step, held);
+    const struct jd_slot *held = slot_of(step, JD_ENTRY_TRIGGER, alert_id);
+    const struct jd_slot *alert = slot_of(step, JD_ENTRY_ALERT, alert_id);
+    struct jd_trigger_entry *entry = jd_slot_trigger(step->key, held, step->arena);
     bool open = alert != NULL && (alert->flags & JD_SLOT_OPEN);
     bool live = is_live(entry), over = live && open && entry->trigger.expires_at <= step->now;
     if (live && !over)
@@ -406,10 +404,10 @@ static void drop(struct jd_step *step, struct jd_str alert_id, struct jd_trigger
 static void consider(struct jd_step *step, struct jd_str alert_id)
 {
     struct question q;
-    const struct jd_entry *held = jd_state_entry(step->state, JD_ENTRY_TRIGGER, alert_id);
-    struct jd_trigger_entry *last = held == NULL ? NULL : read_entry(step, held);
+    const struct jd_slot *held = slot_of(step, JD_ENTRY_TRIGGER, alert_id);
+    struct jd_trigger_entry *last = held == NULL ? NULL : jd_slot_trigger(step->key, held, step->arena);
     const struct jd_alert *alert =
-        jd_entry_read_alert(jd_state_entry(step->state, JD_ENTRY_ALERT, alert_id), step->arena);
+        jd_slot_alert(step->key, slot_of(step, JD_ENTRY_ALERT, alert_id), step->arena);
     if (ask(step, alert, &q))
         decide(step, &q, last);
     else
@@ -427,8 +425,8 @@ void jd_triggers_review(struct jd_step *step)
     struct jd_str *ids = jd_arena_array(step->arena, state->count, sizeof *ids);
     jd_state_range(state, JD_ENTRY_TRIGGER, &from, &to);
     for (; from < to; from++) {
-        struct jd_str id = jd_entry_id(state->slots[from].entry);
-        const struct jd_entry *alert = jd_state_entry(state, JD_ENTRY_ALERT, id);
+        struct jd_str id = jd_entry_given_id(state->slots[from].entry);
+        const struct jd_slot *alert = slot_of(step, JD_ENTRY_ALERT, id);
         if (alert == NULL || !(alert->flags & JD_SLOT_PREVENTABLE))
             ids[count++] = jd_arena_str(step->arena, id);
     }
@@ -438,15 +436,15 @@ void jd_triggers_review(struct jd_step *step)
     jd_state_range(state, JD_ENTRY_ALERT, &from, &to);
     for (; from < to; from++)
         if (state->slots[from].flags & JD_SLOT_PREVENTABLE)
-            ids[count++] = jd_arena_str(step->arena, jd_entry_id(state->slots[from].entry));
+            ids[count++] = jd_slot_id(&state->slots[from], step->arena);
     for (uint32_t i = 0; i < count; i++)
         consider(step, ids[i]);
 }
 
-void jd_trigger_expire(struct jd_step *step, struct jd_entry *held)
+void jd_trigger_expire(struct jd_step *step, const struct jd_slot *held)
 {
-    struct jd_trigger_entry *entry = read_entry(step, held);
-    struct jd_str alert_id = jd_arena_str(step->arena, jd_entry_id(held));
+    struct jd_trigger_entry *entry = jd_slot_trigger(step->key, held, step->arena);
+    struct jd_str alert_id = jd_slot_id(held, step->arena);
     end(step, entry, JD_TRIGGER_EXPIRED, JD_REASON_TIME_PASSED);
     put(step, alert_id, entry);
 }

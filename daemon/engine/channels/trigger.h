@@ -8,6 +8,6 @@
  * that of its last decision; withdraw what no longer has a ground. */
 void jd_triggers_review(struct jd_step *step);
 /* The timer of a trigger: it has expired. */
-void jd_trigger_expire(struct jd_step *step, struct jd_entry *entry);
+void jd_trigger_expire(struct jd_step *step, const struct jd_slot *slot);
 
 #endif

@@ -123,8 +123,9 @@ static void tell(struct jd_step *step, const struct jd_alert *alert)
 
 static void publish(struct jd_step *step, const struct jd_alert *alert, jd_time due)
 {
-    struct jd_alert_entry entry = {*alert};
-    jd_step_put(step, JD_ENTRY_ALERT, alert->alert_id, due, &entry);
+    jd_step_put(step, jd_state_slot(step->state, JD_ENTRY_ALERT, 0, alert->alert_id, step->arena),
+                &(struct jd_put){JD_ENTRY_ALERT, alert->alert_id, due,
+                                 jd_alert_body(alert, step->hcp, step->arena), alert});
     tell(step, alert);
 }
 
@@ -166,17 +167,18 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
 static void set_deadline(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance)
 {
     const struct jd_touch *bearer = instance->bearer;
-    const struct jd_str engagement[] = {jd_symbol_text(&jd_class_symbols, bearer->class), JD_STR(":"),
-                                        bearer->key};
-    struct jd_deadline_entry body = {rule->id, jd_arena_join(step->arena, engagement, JD_COUNT(engagement))};
-    const struct jd_str parts[] = {rule->id, JD_STR("/"), body.engagement};
-    struct jd_str id = jd_arena_join(step->arena, parts, JD_COUNT(parts));
-    struct jd_entry *held = jd_state_entry(step->state, JD_ENTRY_DEADLINE, id);
+    const struct jd_record *record = jd_entry_records[JD_ENTRY_DEADLINE - 1];
+    struct jd_deadline_entry body = {
+        rule->id, jd_entry_id(JD_ENTRY_ENGAGEMENT, bearer->class, bearer->key, step->arena)};
+    struct jd_str name = jd_value_name(JD_ENTRY_DEADLINE, &body, step->arena);
+    const struct jd_slot *held = jd_state_slot(step->state, JD_ENTRY_DEADLINE, 0, name, step->arena);
     if (instance->deadline == JD_NEVER) {
         if (held != NULL)
             jd_step_delete(step, held);
     } else if (held == NULL || held->due != instance->deadline) {
-        jd_step_put(step, JD_ENTRY_DEADLINE, id, instance->deadline, &body);
+        jd_step_put(step, held,
+                    &(struct jd_put){JD_ENTRY_DEADLINE, name, instance->deadline,
+                                     jd_avro_bytes(record, &body, step->arena), &body});
     }
 }
 
@@ -186,12 +188,12 @@ struct item {
     const struct jd_rule *rule;
     const struct jd_instance *instance; /* NULL: does not hold */
     const struct jd_alert *alert;       /* NULL: was not there */
+    uint32_t hash;                      /* of the instance, where there is one */
 };
 
 struct items {
     struct item *items;
     uint32_t count, capacity;
-    uint64_t filter; /* of the instances' hashes */
 };
 
 static struct jd_str item_part(const struct item *item, uint32_t i)
@@ -272,11 +274,6 @@ static bool is_instance(const struct item *item, const struct jd_alert *alert)
     return jd_str_eq(item->rule->id, alert->rule);
 }
 
-static uint32_t instance_hash(const struct jd_rule *rule, const struct jd_instance *instance)
-{
-    return jd_instance_hash(rule->id, instance->parts, instance->part_count);
-}
-
 /* Which alerts are looked at again: those of instances found, those that have the engagement as a member,
  * those of rules that reckon with local dates. */
 struct concern {
@@ -284,33 +281,26 @@ struct concern {
     bool civil;
 };
 
-/* Is an alert concerned? Its hashes say no in most cases. */
-static bool concerned(const struct jd_entry *entry, const struct jd_alert *alert,
-                      const struct concern *concern, const struct jd_rule *rule, const struct items *list,
-                      uint32_t found)
+/* Is an alert concerned? */
+static bool concerned(const struct jd_slot *slot, const struct jd_alert *alert, const struct concern *concern,
+                      const struct jd_rule *rule, const struct items *list, uint32_t found)
 {
     if ((concern->civil && civil_rule(rule)) || (concern->key.ptr != NULL && has_member(alert, concern->key)))
         return true;
     for (uint32_t i = 0; i < found; i++)
-        if (instance_hash(list->items[i].rule, list->items[i].instance) == jd_entry_instance(entry) &&
-            is_instance(&list->items[i], alert))
+        if (list->items[i].hash == slot->instance && is_instance(&list->items[i], alert))
             return true;
     return false;
 }
 
-static bool has_hash(const struct jd_entry *entry, uint32_t hash)
+/* May it be? Its slot says no in most cases. */
+static bool maybe_concerned(const struct jd_slot *slot, uint32_t member, const struct items *list,
+                            uint32_t found)
 {
-    const uint32_t *hashes = jd_entry_hashes(entry);
-    for (uint32_t i = 0; i < entry->seen_count; i++)
-        if (hashes[i] == hash)
-            return true;
-    return false;
-}
-
-static bool found_hash(const struct items *list, uint32_t found, uint32_t hash)
-{
+    if (member != 0 && (slot->filter & member) == member)
+        return true;
     for (uint32_t i = 0; i < found; i++)
-        if (instance_hash(list->items[i].rule, list->items[i].instance) == hash)
+        if (list->items[i].hash == slot->instance)
             return true;
     return false;
 }
@@ -318,20 +308,16 @@ static bool found_hash(const struct items *list, uint32_t found, uint32_t hash)
 /* Adds the alerts that are concerned to the instances found. */
 static void gather_alerts(struct jd_step *step, const struct concern *concern, struct items *list)
 {
-    uint32_t from, to, found = list->count, hash = jd_hash32(concern->key);
-    uint64_t member = concern->key.ptr != NULL ? jd_filter_bit(hash) : 0;
+    uint32_t from, to, found = list->count;
+    uint32_t member = concern->key.ptr != NULL ? jd_filter_bits(jd_hash32(concern->key)) : 0;
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
-        if (!concern->civil && !(slot->filter & (member | list->filter)))
+        if (!concern->civil && !maybe_concerned(slot, member, list, found))
             continue;
-        const struct jd_entry *entry = slot->entry;
-        if (!concern->civil && !(member != 0 && has_hash(entry, hash)) &&
-            !found_hash(list, found, jd_entry_instance(entry)))
-            continue;
-        const struct jd_alert *alert = jd_entry_read_alert(entry, step->arena);
+        const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
         const struct jd_rule *rule = rule_of(step->program, alert->rule);
-        if (rule != NULL && concerned(entry, alert, concern, rule, list, found))
+        if (rule != NULL && concerned(slot, alert, concern, rule, list, found))
             items_add(step, list, (struct item){.rule = rule, .alert = alert});
     }
 }
@@ -344,8 +330,11 @@ static void gather_rule(struct jd_step *step, struct jd_touches *view, const str
     struct jd_instances found = {.arena = step->arena};
     rule->kind->find(view, rule, x, &found);
     for (uint32_t i = 0; i < found.count; i++) {
-        list->filter |= jd_filter_bit(instance_hash(rule, &found.items[i]));
-        items_add(step, list, (struct item){.rule = rule, .instance = &found.items[i]});
+        const struct jd_instance *instance = &found.items[i];
+        items_add(step, list,
+                  (struct item){.rule = rule,
+                                .instance = instance,
+                                .hash = jd_instance_hash(rule->id, instance->parts, instance->part_count)});
     }
 }
 
@@ -444,8 +433,8 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
         if (slot->hash == hash && (slot->flags & JD_SLOT_STANDS) &&
-            jd_str_eq(jd_entry_engagement(slot->entry), engagement_key))
-            gather_instances(step, &view, jd_touches_open(&view, slot->entry), false, &list);
+            jd_str_eq(jd_slot_name(slot, step->arena), engagement_key))
+            gather_instances(step, &view, jd_touches_open(&view, slot), false, &list);
     }
     settle(step, &list, &(struct concern){.key = engagement_key}, cause);
 }
@@ -463,16 +452,19 @@ void jd_alerts_refresh_civil(struct jd_step *step)
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++)
         if (step->state->slots[from].flags & JD_SLOT_STANDS)
-            gather_instances(step, &view, jd_touches_open(&view, step->state->slots[from].entry), true,
-                             &list);
+            gather_instances(step, &view, jd_touches_open(&view, &step->state->slots[from]), true, &list);
     settle(step, &list, &(struct concern){.civil = true}, JD_CAUSE_CORRECTED);
 }
 
-void jd_alerts_deadline(struct jd_step *step, struct jd_entry *entry)
+void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
 {
-    struct jd_deadline_entry deadline = *jd_entry_read_deadline(entry, step->arena);
-    jd_step_delete(step, entry);
-    const struct jd_entry *bearer = jd_state_entry(step->state, JD_ENTRY_ENGAGEMENT, deadline.engagement);
+    struct jd_deadline_entry deadline = *jd_slot_deadline(step->key, slot, step->arena);
+    uint8_t class;
+    struct jd_str name;
+    jd_step_delete(step, slot);
+    if (!jd_entry_id_parse(JD_ENTRY_ENGAGEMENT, deadline.engagement, &class, &name))
+        return;
+    const struct jd_slot *bearer = jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, class, name, step->arena);
     const struct jd_rule *rule = rule_of(step->program, deadline.rule);
     if (bearer == NULL || rule == NULL || !(bearer->flags & JD_SLOT_STANDS))
         return;
@@ -484,10 +476,10 @@ void jd_alerts_deadline(struct jd_step *step, struct jd_entry *entry)
 
 /* ---- the end of alerts ---- */
 
-static void close_alert(struct jd_step *step, struct jd_entry *entry)
+static void close_alert(struct jd_step *step, const struct jd_slot *slot)
 {
-    struct jd_alert alert = *jd_entry_read_alert(entry, step->arena);
-    jd_step_delete(step, entry);
+    struct jd_alert alert = *jd_slot_alert(step->key, slot, step->arena);
+    jd_step_delete(step, slot);
     if (!stands(&alert))
         return;
     alert.revision++;
@@ -496,64 +488,78 @@ static void close_alert(struct jd_step *step, struct jd_entry *entry)
     tell(step, &alert);
 }
 
-void jd_alert_close(struct jd_step *step, struct jd_entry *entry)
+void jd_alert_close(struct jd_step *step, const struct jd_slot *slot)
 {
-    close_alert(step, entry);
+    close_alert(step, slot);
+}
+
+static void put_period(struct jd_step *step, struct jd_str id, const struct jd_period_entry *period)
+{
+    jd_step_put(step, jd_state_slot(step->state, JD_ENTRY_PERIOD, 0, id, step->arena),
+                &(struct jd_put){JD_ENTRY_PERIOD, id,
+                                 step->now + step->program->allowed_lateness_ms + step->program->window_ms,
+                                 jd_avro_bytes(jd_entry_records[JD_ENTRY_PERIOD - 1], period, step->arena),
+                                 period});
 }
 
 static void remember(struct jd_step *step, struct jd_touches *view, const struct jd_rule *rule,
-                     const struct jd_entry *entry)
+                     const struct jd_slot *slot)
 {
     struct jd_period_entry period;
     if (rule->period != JD_PERIOD_FROM_FIRST ||
-        !rule->kind->remember(view, rule, jd_touches_open(view, entry), &period))
+        !rule->kind->remember(view, rule, jd_touches_open(view, slot), &period))
         return;
     struct jd_str *parts = jd_arena_array(step->arena, period.values.count + 1, sizeof *parts);
     parts[0] = rule->id;
     for (uint32_t i = 0; i < period.values.count; i++)
         parts[i + 1] = ((const struct jd_str *)period.values.items)[i];
-    jd_step_put(step, JD_ENTRY_PERIOD, jd_id_of(parts, period.values.count + 1, step->arena),
-                step->now + step->program->allowed_lateness_ms + step->program->window_ms, &period);
+    put_period(step, jd_id_of(parts, period.values.count + 1, step->arena), &period);
 }
 
-void jd_alerts_remember(struct jd_step *step, const struct jd_entry *entry)
+void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot)
 {
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
-    const uint64_t *bits = jd_entry_bits(step->fold, entry);
-    for (uint32_t w = 0; (entry->flags & JD_SLOT_STANDS) && w < step->fold->selectors.words; w++)
+    const uint64_t *bits = jd_slot_bits(step->fold, slot);
+    for (uint32_t w = 0; (slot->flags & JD_SLOT_STANDS) && w < step->fold->selectors.words; w++)
         for (uint64_t rules = bits[w] & JD_SELECTOR_RULES; rules != 0; rules &= rules - 1)
-            remember(step, &view, rule_at(step->program, w, rules), entry);
+            remember(step, &view, rule_at(step->program, w, rules), slot);
+}
+
+static bool has_touch_before(const struct jd_state *state, jd_time until)
+{
+    struct jd_since since = jd_state_since(state, JD_TIME_MIN, until - 1);
+    for (const struct jd_slot *slot; (slot = jd_since_next(&since)) != NULL;)
+        if (slot->class == JD_CLASS_TOUCH)
+            return true;
+    return false;
 }
 
 /* It goes when there is no touch left that it could keep from beginning a period. */
-void jd_alerts_unremember(struct jd_step *step, struct jd_entry *entry)
+void jd_alerts_unremember(struct jd_step *step, const struct jd_slot *slot)
 {
-    const struct jd_state *state = step->state;
-    struct jd_period_entry period = *jd_entry_read_period(entry, step->arena);
-    if (state->touch_count == 0 || state->touches[0].time >= period.until)
-        jd_step_delete(step, entry);
+    struct jd_period_entry period = *jd_slot_period(step->key, slot, step->arena);
+    if (has_touch_before(step->state, period.until))
+        put_period(step, jd_slot_id(slot, step->arena), &period);
     else
-        jd_step_put(step, JD_ENTRY_PERIOD, jd_arena_str(step->arena, jd_entry_id(entry)),
-                    step->now + step->program->allowed_lateness_ms + step->program->window_ms, &period);
+        jd_step_delete(step, slot);
 }
 
 /* Is a version of this engagement among the members? A request may share its key with a touch. */
 static bool has_version(const struct jd_alert *alert, const struct jd_engagement *engagement)
 {
     const struct jd_event *events = alert->evidence.items;
-    const struct jd_seen *seen = engagement->seen.items;
     for (uint32_t i = 0; i < alert->evidence.count; i++)
-        for (uint32_t k = 0; k < engagement->seen.count; k++)
-            if (jd_str_eq(events[i].id, seen[k].id) && jd_str_eq(events[i].source, seen[k].source))
-                return true;
+        if (jd_engagement_saw(engagement, &events[i]) != NULL)
+            return true;
     return false;
 }
 
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement)
 {
     struct items list = {0};
-    gather_alerts(step, &(struct concern){.key = engagement->key}, &list);
+    gather_alerts(step, &(struct concern){.key = jd_engagement_key(&engagement->event, step->arena)}, &list);
     for (uint32_t i = 0; i < list.count; i++)
         if (has_version(list.items[i].alert, engagement))
-            close_alert(step, jd_state_entry(step->state, JD_ENTRY_ALERT, list.items[i].alert->alert_id));
+            close_alert(step, jd_state_slot(step->state, JD_ENTRY_ALERT, 0, list.items[i].alert->alert_id,
+                                            step->arena));
 }

@@ -22,16 +22,16 @@
 void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const struct jd_engagement *before,
                        enum jd_cause cause);
 /* The timer of an instance: its deadline has passed. */
-void jd_alerts_deadline(struct jd_step *step, struct jd_entry *entry);
+void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
 /* The physician's zone has changed: rules with civil windows are looked at again. */
 void jd_alerts_refresh_civil(struct jd_step *step);
 /* An engagement is about to leave the state: what rules must remember of it is put. */
-void jd_alerts_remember(struct jd_step *step, const struct jd_entry *entry);
+void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot);
 /* The timer of what was remembered. */
-void jd_alerts_unremember(struct jd_step *step, struct jd_entry *entry);
+void jd_alerts_unremember(struct jd_step *step, const struct jd_slot *slot);
 /* An engagement has left the state: its alerts, closed long ago, go with it. */
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement);
 /* The timer of an alert: it is final. */
-void jd_alert_close(struct jd_step *step, struct jd_entry *entry);
+void jd_alert_close(struct jd_step *step, const struct jd_slot *slot);
 
 #endif

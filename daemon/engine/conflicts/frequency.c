@@ -235,7 +235,7 @@ static struct jd_members chain_of(struct jd_touches *view, const struct jd_rule 
     jd_state_range(view->state, JD_ENTRY_PERIOD, &from, &to);
     for (; from < to; from++) {
         const struct jd_period_entry *over =
-            jd_entry_read_period(view->state->slots[from].entry, view->arena);
+            jd_slot_period(jd_state_key(view->state), &view->state->slots[from], view->arena);
         const struct jd_str *own = over->values.items;
         bool same = jd_str_eq(over->rule, rule->id) && over->values.count == rule->same_count;
         for (uint32_t i = 0; same && i < rule->same_count; i++)

@@ -43,7 +43,7 @@ static void add(struct jd_touches *view, struct jd_members *list, struct jd_touc
     list->items[list->count++] = touch;
 }
 
-/* Those that do not come in order are few. */
+/* They come by time. */
 static void insert(struct jd_touches *view, struct jd_members *list, struct jd_touch *touch)
 {
     add(view, list, touch);
@@ -53,33 +53,15 @@ static void insert(struct jd_touches *view, struct jd_members *list, struct jd_t
     list->items[at] = touch;
 }
 
-static const struct jd_selector *selector_at(const struct jd_rule *rule, enum jd_selector_place place)
-{
-    return place == JD_SELECTOR_A ? &rule->a : place == JD_SELECTOR_B ? &rule->b : &rule->c;
-}
-
 struct jd_members jd_members_find(struct jd_touches *view, const struct jd_rule *rule,
                                   enum jd_selector_place place, jd_time from, jd_time to)
 {
     struct jd_members found = {0};
-    const struct jd_state *state = view->state;
     const uint32_t selector = selector_of(view, rule, place);
-    for (uint32_t i = jd_touches_from(view, from);
-         state != NULL && i < state->touch_count && state->touches[i].time <= to; i++) {
-        const struct jd_entry *entry = state->touches[i].entry;
-        if (jd_bit(jd_entry_bits(view->fold, entry), selector) && !jd_touches_hide(view, entry))
-            add(view, &found, jd_touches_open(view, entry));
-    }
-    /* Requests, responses and facts are not kept by time: few rules name them. */
-    uint32_t classes = selector_at(rule, place)->classes & ~(1u << JD_CLASS_TOUCH), at = 0, end = 0;
-    if (classes != 0 && state != NULL)
-        jd_state_range(state, JD_ENTRY_ENGAGEMENT, &at, &end);
-    for (; at < end; at++) {
-        const struct jd_entry *entry = state->slots[at].entry;
-        if ((state->slots[at].flags & JD_SLOT_STANDS) && ((classes >> entry->class) & 1) &&
-            entry->time >= from && entry->time <= to && jd_bit(jd_entry_bits(view->fold, entry), selector))
-            insert(view, &found, jd_touches_open(view, entry));
-    }
+    struct jd_since since = jd_state_since(view->state, from, to);
+    for (const struct jd_slot *slot; (slot = jd_since_next(&since)) != NULL;)
+        if (jd_bit(jd_slot_bits(view->fold, slot), selector) && !jd_touches_hide(view, slot))
+            insert(view, &found, jd_touches_open(view, slot));
     struct jd_touch *supposed = view->supposed;
     if (supposed != NULL && supposed->time >= from && supposed->time <= to &&
         jd_bit(supposed->bits, selector))

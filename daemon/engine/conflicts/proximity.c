@@ -7,14 +7,16 @@
 #include "engine/time.h"
 
 static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
-                 const struct jd_entry *entry, struct jd_instances *out)
+                 const struct jd_slot *slot, struct jd_instances *out)
 {
     uint32_t a = (uint32_t)(rule - view->fold->program->rules) * JD_SELECTOR_STRIDE, b = a + 1;
-    const uint64_t *bits = jd_entry_bits(view->fold, entry);
+    const uint64_t *bits = jd_slot_bits(view->fold, slot);
     bool x_first = jd_bit(x->bits, a) && jd_bit(bits, b), y_first = jd_bit(bits, a) && jd_bit(x->bits, b);
-    if ((!x_first && !y_first) || jd_str_eq(jd_entry_engagement(entry), x->key))
+    if (!x_first && !y_first)
         return;
-    struct jd_touch *y = jd_touches_open(view, entry);
+    struct jd_touch *y = jd_touches_open(view, slot);
+    if (jd_str_eq(y->key, x->key))
+        return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);
     const struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
@@ -34,18 +36,8 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
 void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                        struct jd_instances *out)
 {
-    if (view->state == NULL)
-        return;
-    const struct jd_state *state = view->state;
     int64_t reach = jd_span_reach(&rule->within);
-    for (uint32_t i = jd_touches_from(view, x->time - reach);
-         i < state->touch_count && state->touches[i].time <= x->time + reach; i++)
-        look(view, rule, x, state->touches[i].entry, out);
-    /* Requests, responses and facts are not kept by time: few rules name them. */
-    uint32_t classes = (rule->a.classes | rule->b.classes) & ~(1u << JD_CLASS_TOUCH), from = 0, to = 0;
-    if (classes != 0)
-        jd_state_range(state, JD_ENTRY_ENGAGEMENT, &from, &to);
-    for (; from < to; from++)
-        if ((state->slots[from].flags & JD_SLOT_STANDS) && ((classes >> state->slots[from].entry->class) & 1))
-            look(view, rule, x, state->slots[from].entry, out);
+    struct jd_since since = jd_state_since(view->state, x->time - reach, x->time + reach);
+    for (const struct jd_slot *slot; (slot = jd_since_next(&since)) != NULL;)
+        look(view, rule, x, slot, out);
 }

@@ -265,3 +265,86 @@ Test(avro, digest_ignores_what_it_is_told_to)
     cr_assert(jd_avro_digest(&outer_record, &a, without, &arena) !=
               jd_avro_digest(&outer_record, &b, without, &arena));
 }
+
+/* ---- ids and fields that lie in the struct around them ---- */
+
+struct spread {
+    struct jd_str id, topic;
+    int64_t count;
+    struct jd_list texts;
+};
+
+#define G(member, k, ...)                                                                                    \
+    {                                                                                                        \
+        .name = #member, .kind = k, .offset = offsetof(struct spread, member), __VA_ARGS__                   \
+    }
+static const struct jd_field rest_fields[] = {
+    G(topic, JD_STRING, .max = 0),
+    G(count, JD_INT, .max = 0),
+    G(texts, JD_LIST, .max = 0),
+};
+static const struct jd_record rest_record = {"Rest", rest_fields, 3, sizeof(struct spread)};
+static const struct jd_field spread_fields[] = {
+    G(id, JD_STRING, .flags = JD_UUID, .max = 40),
+    {.name = "rest", .kind = JD_RECORD, .flags = JD_SPREAD, .record = &rest_record},
+};
+static const struct jd_record spread_record = {"Spread", spread_fields, 2, sizeof(struct spread)};
+
+static void expect_spread(struct spread value, const char *bytes, size_t size)
+{
+    struct spread back;
+    struct jd_str written = jd_avro_bytes(&spread_record, &value, &arena);
+    cr_assert(written.size == size && memcmp(written.ptr, bytes, size) == 0, JD_STR_FMT,
+              JD_STR_ARG(value.id));
+    cr_assert(jd_avro_read(&spread_record, written, &arena, &back, &err), "%s", err.text);
+    cr_assert(jd_str_eq(back.id, value.id) && jd_str_eq(back.topic, value.topic));
+    cr_assert(back.count == value.count && back.texts.count == value.texts.count);
+}
+
+Test(avro, a_uuid_is_sixteen_bytes_and_all_else_is_text)
+{
+    struct spread value = {.count = JD_INT_NONE};
+    expect_spread(value, "\x00\x00", 2);
+    value.id = JD_STR("01234567-89ab-cdef-0123-456789abcdef");
+    expect_spread(value, "\x04\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef\x00", 18);
+    static const char *const others[] = {
+        "01234567-89AB-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcdeg",
+        "0123456-789ab-cdef-0123-456789abcdef", "01234567089ab-cdef-0123-456789abcdef",
+        "01234567-89ab-cdef-0123-456789abcde",  "",
+        "01234567-89ab-cdef-0123-456789abcdef0"};
+    for (size_t i = 0; i < JD_COUNT(others); i++) {
+        value.id = jd_str_of(others[i]);
+        struct jd_str written = jd_avro_bytes(&spread_record, &value, &arena);
+        cr_assert(written.size == value.id.size + 3 && written.ptr[0] == 2, "%s", others[i]);
+        expect_spread(value, written.ptr, written.size);
+    }
+    static const char text[] = "\x02\x48"
+                               "01234567-89ab-cdef-0123-456789abcdef\x00"; /* a second way to say it */
+    cr_assert_not(jd_avro_read(&spread_record, (struct jd_str){text, sizeof text - 1}, &arena, &value, &err));
+    cr_assert_not(jd_avro_read(&spread_record, JD_STR("\x04\x01\x23"), &arena, &value, &err));
+    cr_assert_not(jd_avro_read(&spread_record, JD_STR("\x06\x00"), &arena, &value, &err));
+}
+
+Test(avro, a_record_that_is_spread_is_there_when_one_field_is)
+{
+    struct jd_str items[] = {JD_STR("a")};
+    expect_spread((struct spread){.topic = JD_STR("t"), .count = JD_INT_NONE}, "\x00\x02\x02\x02t\x00\x00",
+                  7);
+    expect_spread((struct spread){.count = 1}, "\x00\x02\x00\x02\x02\x00", 6);
+    expect_spread((struct spread){.count = JD_INT_NONE, .texts = {items, 1}},
+                  "\x00\x02\x00\x00\x02\x02"
+                  "a\x00",
+                  8);
+    struct spread value;
+    cr_assert_not(jd_avro_read(&spread_record, JD_STR("\x00\x02\x00\x00\x00"), &arena, &value, &err));
+}
+
+Test(avro, the_front_is_read_alone)
+{
+    struct spread value = {.id = JD_STR("x"), .count = 1}, front = {0};
+    struct jd_str written = jd_avro_bytes(&spread_record, &value, &arena);
+    cr_assert(jd_avro_read_front(&spread_record, 1, (struct jd_str){written.ptr, 3}, &arena, &front, &err));
+    cr_assert(jd_str_eq(front.id, value.id));
+    cr_assert_not(
+        jd_avro_read_front(&spread_record, 1, (struct jd_str){written.ptr, 2}, &arena, &front, &err));
+}

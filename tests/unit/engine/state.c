@@ -201,3 +201,47 @@ Test(state, many_keys_come_and_go)
     jd_fold_keep(w->fold);
     cr_assert(jd_fold_key_count(w->fold) == 0);
 }
+
+/* Without an engagement_id the key is the text of two ids, each up to 256 bytes and escaped. */
+Test(state, the_longest_names_are_kept)
+{
+    char id[257], source[257];
+    memset(id, '\x01', 256);
+    memset(source, '"', 256);
+    id[256] = source[256] = '\0';
+    world_start(w);
+    feed(w, &(struct spec){.id = id, .source = source, .role = JD_ROLE_MSL, .at = 100});
+    feed(w, &(struct spec){.id = "2", .engagement = "B", .role = JD_ROLE_SALES_REP, .at = 101});
+    cr_assert(w->out.effect_count == 1);
+    cr_assert(feed(w, &(struct spec){.id = id, .source = source, .role = JD_ROLE_MSL, .at = 100}) ==
+              JD_DUPLICATE);
+    feed(w, &(struct spec){.id = "3", .engagement = "B", .role = JD_ROLE_MSL, .at = 101, .recorded = 110});
+    cr_assert(w->out.effect_count == 2 && last_alert(w)->status == JD_STATUS_RETRACTED);
+    advance(w, 5000);
+    jd_fold_keep(w->fold);
+    cr_assert(jd_fold_key_count(w->fold) == 0);
+}
+
+Test(state, an_id_follows_from_its_body)
+{
+    world_start(w);
+    feed(w, &(struct spec){.id = "1", .engagement = "A", .at = 100});
+    cr_assert(w->out.change_count == 1 && w->out.changes[0].id.ptr == NULL);
+    struct jd_change change = w->out.changes[0];
+    struct jd_error err;
+    change.id = JD_STR("touch:A");
+    cr_assert(jd_fold_put(w->fold, &change, &err), "%s", err.text);
+    change.id = JD_STR("request:A");
+    cr_assert_not(jd_fold_put(w->fold, &change, &err));
+    change.id = JD_STR("touch:B");
+    cr_assert_not(jd_fold_put(w->fold, &change, &err));
+    change.body = (struct jd_variant){0};
+    change.id = (struct jd_str){0};
+    cr_assert_not(jd_fold_put(w->fold, &change, &err)); /* a delete says what */
+    change.id = JD_STR("A");
+    cr_assert_not(jd_fold_put(w->fold, &change, &err));
+    change.id = JD_STR("touch:A");
+    cr_assert(jd_fold_put(w->fold, &change, &err), "%s", err.text);
+    jd_fold_keep(w->fold);
+    cr_assert(jd_fold_key_count(w->fold) == 0);
+}

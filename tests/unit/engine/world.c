@@ -295,13 +295,13 @@ const char *standing(struct world *world)
     bool held = jd_fold_image(world->fold, JD_STR("hcp:h"), &world->arena, &image);
     const struct jd_change *entries = held ? image.entries.items : NULL;
     for (uint32_t i = 0; held && i < image.entries.count; i++) {
-        struct jd_alert_entry entry;
+        struct jd_alert alert = {0};
         if (entries[i].kind != JD_ENTRY_ALERT)
             continue;
         cr_assert(jd_avro_read(jd_entry_records[JD_ENTRY_ALERT - 1], entries[i].body.body, &world->arena,
-                               &entry, &err));
-        if (entry.alert.status == JD_STATUS_OPEN) {
-            print_alert(&buf, &entry.alert, false, &world->arena);
+                               &alert, &err));
+        if (alert.status == JD_STATUS_OPEN) {
+            print_alert(&buf, &alert, false, &world->arena);
             jd_buf_text(&buf, "; ");
         }
     }
