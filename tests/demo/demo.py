@@ -153,7 +153,7 @@ def history():
         say(f"  {'alerts ' + rule:36}{len(own):>8}{len({a['hcp_id'] for a in own}):>12}  "
             f"{expect(rule, len(own), 0)}")
     say(f"  {'triggers (nothing was planned)':36}{len(triggers):>8}{'':12}  {expect('triggers', len(triggers), 0, '')}")
-    say(f"\n  from the first event produced to the last alert committed: {seconds:.1f} s")
+    say(f"\n  from the first event produced to the last one decided: {seconds:.1f} s")
 
     head("A physician's state, in the daemon's words and in Redis")
     counts = collections.Counter(a["hcp_id"] for a in alerts.values())
