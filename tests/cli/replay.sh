@@ -41,9 +41,9 @@ same "alerts of the week" 4142 "$(value plain alerts/medical-commercial-week/ale
 same "still open" 4142 "$(value plain alerts/medical-commercial-week/open)"
 same "no state is left when all timers have fired" 0 "$(value plain states)"
 revisions=0
-for rule in $(sed -n 's/^- id: //p' config/policies/open-payments/conflicts.yaml); do
+while read -r rule; do
     revisions=$((revisions + $(value plain "alerts/$rule/revisions")))
-done
+done < <(sed -n 's/^- id: //p' config/policies/open-payments/conflicts.yaml)
 same "a line a revision" "$revisions" \
     "$(wc -l <"$scratch/plain/alerts.jsonl")"
 same "no dead letter" 0 "$(wc -c <"$scratch/plain/dead-letters.jsonl")"
