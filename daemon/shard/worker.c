@@ -309,7 +309,6 @@ static void stop_shard(struct jd_shard *shard, const struct jd_error *why)
 
 static bool decide_all(struct jd_worker *worker, struct turn *turn, struct jd_error *err)
 {
-    jd_time wall = jd_clock_wall();
     uint32_t live = (uint32_t)atomic_load(&worker->live);
     int64_t share = worker->settings->limits.batch_records / (live > 0 ? (int64_t)live : 1);
     uint32_t room = share < GATHER_MIN ? GATHER_MIN : (uint32_t)share;
@@ -326,7 +325,8 @@ static bool decide_all(struct jd_worker *worker, struct turn *turn, struct jd_er
         if (!jd_shard_gather(shard, room, &full, err))
             return false;
         struct jd_error why = {0};
-        if (!jd_shard_decide(worker, shard, wall, &why)) {
+        /* The clock after the records: whoever stood still between would hold them for records of the future. */
+        if (!jd_shard_decide(worker, shard, jd_clock_wall(), &why)) {
             stop_shard(shard, &why);
             continue;
         }
