@@ -155,6 +155,7 @@ check: setup-check
 crash: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=faults all
 	$(Q)tests/crash/run.sh --kills $(or $(KILLS),60) --seed $(or $(SEED),1)
+	$(Q)tests/crash/run.sh outage --seed $(or $(SEED),1)
 asan: setup-check
 	$(Q)$(MAKE) --no-print-directory BUILD=asan all unit-build
 	$(Q)ASAN_OPTIONS=quarantine_size_mb=16 BUILD=asan tests/run.sh $(or $(SUITES),unit adapters cli records commands doors formats)

@@ -2,8 +2,8 @@
 # run.sh [SUITE…]: runs the suites of tests/suites (all without arguments), each with its time limit, shows
 # progress, and ends with one line `N passed, N failed, N skipped`. Exit code 1 on any failure.
 #
-# Two lanes run side by side, one for what computes and one for what mostly waits for services; ONE_LANE=1
-# runs everything in turn.
+# Three lanes run side by side: what computes, what uses services, and what mostly waits for services to die and
+# come back; ONE_LANE=1 runs everything in turn.
 #
 # A suite tells its counts by Criterion's synthesis lines, by TAP lines, or by lines
 # `N passed, N failed, N skipped`. One that dies, overruns its time or tells nothing counts as one failure.
@@ -76,6 +76,7 @@ if [ -n "${ONE_LANE:-}" ]; then
 else
     lane 1 &
     lane 2 &
+    lane 3 &
     wait
 fi
 read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$results")

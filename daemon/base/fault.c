@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,12 +44,39 @@ static bool names(const char *list, const char *label, int pass)
     return false;
 }
 
+/* Whether the comma separated `list` has `name`. */
+static bool lists(const char *list, const char *name)
+{
+    size_t size = strlen(name);
+    for (const char *at = list; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        if (length == size && strncmp(at, name, size) == 0)
+            return true;
+        at += length;
+        at += *at == ',';
+    }
+    return false;
+}
+
+/* Whether the file that JD_STOP_FILE names lists `label` now. */
+static bool is_ordered(const char *label)
+{
+    const char *path = getenv("JD_STOP_FILE");
+    FILE *file = path == NULL ? NULL : fopen(path, "re");
+    char list[256] = "";
+    if (file == NULL)
+        return false;
+    (void)fgets(list, sizeof list, file);
+    (void)fclose(file);
+    return lists(list, label);
+}
+
 void jd_crash_point(const char *label)
 {
     int pass = count_pass(label);
     if (names(getenv("JD_CRASH_AT"), label, pass))
         (void)kill(getpid(), SIGKILL);
-    if (names(getenv("JD_STOP_AT"), label, pass))
+    if (names(getenv("JD_STOP_AT"), label, pass) || is_ordered(label))
         (void)raise(SIGSTOP);
 }
 
@@ -60,16 +88,7 @@ int jd_fault_number(const char *name, int usual)
 
 bool jd_fault_off(const char *safeguard)
 {
-    const char *list = getenv("JD_FAULT_OFF");
-    size_t size = strlen(safeguard);
-    for (const char *at = list; at != NULL && *at != '\0';) {
-        size_t length = strcspn(at, ",");
-        if (length == size && strncmp(at, safeguard, size) == 0)
-            return true;
-        at += length;
-        at += *at == ',';
-    }
-    return false;
+    return lists(getenv("JD_FAULT_OFF"), safeguard);
 }
 
 bool jd_fault_bug(const char *name)

@@ -3,6 +3,7 @@
  * JD_CRASH_POINT("label") names a place where a kill -9 is interesting. The environment of the test:
  *   JD_CRASH_AT=<label>[:n],…  the process kills itself there at the n-th pass (default 1)
  *   JD_STOP_AT=<label>[:n],…   it stops itself there (SIGSTOP), until somebody continues it
+ *   JD_STOP_FILE=<path>        it stops itself at each point that the file's only line lists then (<label>,…)
  *   JD_FAULT_OFF=<name>[,…]    safeguards that are switched off; jd_fault_off("name") asks
  *   JD_BUG=<name>              a bug of the engine that is switched on, so that the law's test can be tested:
  *       tie_order            of equal versions the least event id counts

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -116,16 +117,19 @@ class Kafka:
         self.admin = AdminClient(self.config)
         self.producer = Producer(dict(self.config, **{
             "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 2, "message.max.bytes": 8 << 20}))
-        self.reader = Consumer(dict(self.config, **{
+        reader = dict(self.config, **{
             "group.id": "eyes", "enable.auto.commit": False, "isolation.level": "read_committed",
             "enable.partition.eof": True, "fetch.wait.max.ms": 10, "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": 8 << 20}))
+            "fetch.message.max.bytes": 8 << 20})
+        self.reader = Consumer(reader)
+        self.uncommitted = Consumer(dict(reader, **{"isolation.level": "read_uncommitted"}))
 
     def create(self, partitions, *names, **config):
         futures = self.admin.create_topics([NewTopic(n, partitions, 1, config=config) for n in names],
                                            operation_timeout=20)
         for future in futures.values():
             future.result(30)
+        wait("the topics", 30, lambda: all(self.partitions(n) == partitions for n in names))
 
     def send(self, topic, key, value, headers, timestamp=None, partition=None):
         while True:
@@ -142,13 +146,17 @@ class Kafka:
             raise Failure("the load could not be produced")
 
     def partitions(self, topic):
-        found = self.admin.list_topics(topic, timeout=10).topics[topic]
+        found = self.admin.list_topics(topic, timeout=30).topics[topic]
         return 0 if found.error else len(found.partitions)
 
-    def ends(self, topic):
+    def ends(self, topic, reader=None):
         """The last stable offset of each partition."""
-        return [self.reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1]
+        return [(reader or self.reader).get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1]
                 for p in range(self.partitions(topic))]
+
+    def is_settled(self, topic):
+        """Whether no transaction on it is open."""
+        return self.ends(topic) == self.ends(topic, self.uncommitted)
 
     def read(self, topic):
         """All committed records, by partition."""
@@ -173,6 +181,21 @@ class Kafka:
         self.reader.unassign()
         return records
 
+    def remove_member(self, group, instance):
+        """Takes a static member out of its group (LeaveGroup, version 3), as an administrator can: what it
+        holds goes to others at once, and it does not know."""
+        text = lambda s: struct.pack(">h", len(s)) + s.encode()
+        body = (struct.pack(">hhi", 13, 3, 1) + text("eyes") + text(group) + struct.pack(">i", 1) + text("") +
+                text(instance))
+        host, port = self.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as s:
+            s.sendall(struct.pack(">i", len(body)) + body)
+            f = s.makefile("rb")
+            answer = f.read(struct.unpack(">i", f.read(4))[0])
+        errors = struct.unpack(">hh", answer[8:10] + answer[-2:])  # of the request, of the member
+        if any(errors):
+            raise Failure("%s cannot be removed from %s: errors %d, %d" % (instance, group, *errors))
+
     def committed(self, group, topic):
         consumer = Consumer(dict(self.config, **{"group.id": group, "enable.auto.commit": False}))
         try:
@@ -191,7 +214,9 @@ class Instance:
         self.group, self.name = group, name
         self.config = os.path.join(group.dir, name + ".yaml")
         self.log = os.path.join(group.dir, name + ".log")
+        self.orders = os.path.join(group.dir, name + ".stop")
         self.process = None
+        self.said = 0  # bytes of the log when the process was started
         self.write(**settings)
 
     def write(self, **settings):
@@ -214,11 +239,36 @@ class Instance:
             raise Failure("%s already runs" % self.name)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("JD_", "JOURNEYD"))}
         environment.update(self.group.env)
-        environment.update({k: v for k, v in env.items() if v is not None})
+        environment.update(env, JD_STOP_FILE=self.orders)
+        self.stop_at()
         with open(self.log, "ab") as log:
+            self.said = log.tell()
             self.process = subprocess.Popen([self.group.binary, "run", "--config", self.config], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL, env=environment)
         return self
+
+    def says(self, text):
+        """Whether the process has logged it."""
+        with open(self.log, "rb") as log:
+            log.seek(self.said)
+            return text.encode() in log.read()
+
+    def stop_at(self, *labels):
+        """From now on it stands still at these points, whenever it comes to one."""
+        with open(self.orders + ".new", "w") as f:
+            f.write(",".join(labels))
+        os.replace(self.orders + ".new", self.orders)
+
+    def stop_next(self, *labels, seconds=20, meanwhile=None):
+        """Lets it go on to the next of these points, and waits until it stands there."""
+        self.stop_at(*labels)
+        self.go_on()
+        wait("%s's stop at %s" % (self.name, " or ".join(labels)), seconds,
+             lambda: self.stopped() or meanwhile and meanwhile(), 0.02)
+        self.stop_at()
+
+    def go_on(self):
+        self.signal(signal.SIGCONT)
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -235,9 +285,6 @@ class Instance:
     def pause(self):
         self.signal(signal.SIGSTOP)
 
-    def go_on(self):
-        self.signal(signal.SIGCONT)
-
     def stopped(self):
         """Whether it stands still (SIGSTOP, or JD_STOP_AT)."""
         try:
@@ -248,9 +295,9 @@ class Instance:
 
     def end(self, seconds=20):
         """SIGTERM; it must leave with 0."""
-        self.signal(signal.SIGTERM)
         if self.process is None:
             return
+        self.ask_to_end()
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -258,6 +305,11 @@ class Instance:
             raise Failure("%s did not end within %g s of SIGTERM\n%s" % (self.name, seconds, self.tail()))
         if code:
             raise Failure("%s ended with %d\n%s" % (self.name, code, self.tail()))
+
+    def ask_to_end(self):
+        """SIGTERM, once the process has come far enough to hear it."""
+        wait("%s's first word" % self.name, 20, lambda: not self.alive() or self.says("event=started"))
+        self.signal(signal.SIGTERM)
 
     def died_unasked(self):
         """Whether it ended in a way that nobody asked for."""
@@ -302,6 +354,15 @@ class Group:
 
     def meta(self, partition):
         return self.redis.hash("jd:{%s/%d}:meta" % (self.name, partition))
+
+    def number(self, partition, field):
+        """A number of the shard's meta, or -1."""
+        return int(self.meta(partition).get(field, b"-1"))
+
+    def is_owned_by(self, instance):
+        """Whether the images of all shards are claimed by this instance."""
+        return all(self.meta(p).get("owner", b"").decode().rsplit("-", 1)[0] == instance.name
+                   for p in range(self.partitions))
 
     def journal(self):
         """The committed records of the journal, decoded (Avro single-object encoding), by partition."""
@@ -353,7 +414,8 @@ class Group:
 
     def end_all(self):
         for instance in self.instances.values():
-            instance.signal(signal.SIGTERM)
+            if instance.alive():
+                instance.ask_to_end()
         for instance in self.instances.values():
             if instance.alive():
                 instance.end()
@@ -397,11 +459,16 @@ class Rig:
         self.policies = self.tag + "-policies"
         self.kafka.create(1, self.policies, **{"cleanup.policy": "compact"})
 
-    def publish(self, directory):
-        """Makes a policy the live one for all groups of this run."""
+    def publish(self, policy):
+        """Makes a policy ({file name: text}) the live one for all groups of this run."""
         group = Group(self, "publisher", "record", partitions=1)
         group.instance("p")
-        group.command("policy", "publish", directory, "--by", "crash", "--reason", "test")
+        self.policy_dir = os.path.join(self.dir, "policy")
+        os.makedirs(self.policy_dir)
+        for name, text in policy.items():
+            with open(os.path.join(self.policy_dir, name), "w") as f:
+                f.write(text)
+        group.command("policy", "publish", self.policy_dir, "--by", "crash", "--reason", "test")
         group.forget()
 
 

@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 
-from rig import OUTPUTS, Failure, Group, as_key, headers_of  # first: it finds tests/law
+from rig import OUTPUTS, Failure, Group, as_key, headers_of, wait  # first: it finds tests/law
 import histories
 import model
 
@@ -42,16 +42,16 @@ trigger: { valid_for: 14d }
 }
 
 
-def write_policy(directory):
-    os.makedirs(directory, exist_ok=True)
-    for name, text in POLICY.items():
-        with open(os.path.join(directory, name), "w") as f:
-            f.write(text)
-
-
 def advanced(ms):
     """A moment as `--advance` takes it."""
     return histories.text(ms)
+
+
+def write_shift(path, ms):
+    """Sets the clocks of those who have JD_CLOCK_FILE=`path` ahead."""
+    with open(path + ".new", "w") as f:
+        f.write("%d\n" % ms)
+    os.replace(path + ".new", path)
 
 
 class Load(threading.Thread):
@@ -60,6 +60,8 @@ class Load(threading.Thread):
     def __init__(self, group, seed, physicians=120, seconds=6.0, now=None):
         super().__init__(daemon=True)
         self.group, self.seconds, self.failure = group, seconds, None
+        self.may_go_on, self.hurry, self.sent = threading.Event(), False, 0
+        self.may_go_on.set()
         rng = self.rng = random.Random(seed)
         days = 20
         start = (now - days * model.MS_DAY) if now else 1700000000000
@@ -75,17 +77,30 @@ class Load(threading.Thread):
         try:
             kafka, topic = self.group.kafka, self.group.topic("engagement.events")
             pause = self.seconds / max(1, len(self.lines))
-            began = time.monotonic()
-            for i, (hcp, line) in enumerate(self.lines):
+            for hcp, line in self.lines:
+                self.may_go_on.wait()
                 kafka.send(topic, hcp, line, CLOUD_EVENT, self.stamp() if self.stamp else None)
-                ahead = began + i * pause - time.monotonic()
-                if ahead > 0:
-                    time.sleep(ahead)
+                self.sent += 1
+                if not self.hurry:
+                    time.sleep(pause)
             kafka.flush()
         except Exception as failure:  # told by finish()
             self.failure = failure
 
+    def hold_at(self, share):
+        """Produces up to a share of everything without a pause, and no more until go_on."""
+        self.hurry = True
+        wait("the load", 60, lambda: self.failure or self.sent >= share * len(self.lines), 0.001)
+        self.may_go_on.clear()
+        self.hurry = False
+
+    def go_on(self):
+        self.may_go_on.set()
+
     def finish(self):
+        """Produces the rest without a pause."""
+        self.hurry = True
+        self.go_on()
         self.join(120)
         if self.is_alive() or self.failure:
             raise Failure("the load could not be produced: %s" % self.failure)
@@ -100,7 +115,7 @@ class Round:
         self.rig, self.clock, self.seed, self.name = rig, clock, seed, name
         self.rng = random.Random("%s/%s" % (seed, name))
         self.group = Group(rig, "r%d-%s" % (Round.number, name), clock, partitions=partitions)
-        self.kills = 0
+        self.killed = set()
         self.group.env["JD_CHUNK_KEYS"] = "10"
         self.shift = 0
         now = int(time.time() * 1000) if clock == "wall" else None
@@ -116,13 +131,15 @@ class Round:
     def shift_clock(self, by):
         """Time jumps ahead for wall, monotonic and Redis' clock together."""
         self.shift += by
-        with open(self.clock_file + ".new", "w") as f:
-            f.write("%d\n" % self.shift)
-        os.replace(self.clock_file + ".new", self.clock_file)
+        write_shift(self.clock_file, self.shift)
 
     def shot(self, instance):
         """An instance was killed, by us or by JD_CRASH_AT."""
-        self.kills += 1
+        self.killed.add(instance.process.pid)
+
+    @property
+    def kills(self):
+        return len(self.killed)
 
     def kill(self, instance):
         instance.go_on()
