@@ -25,7 +25,7 @@ import traceback
 
 import rounds
 import safeguards
-from rig import Failure, Rig, service, wait
+from rig import ROOT, Failure, Rig, service, wait
 from rounds import Round
 
 HOUR = 3600000
@@ -273,7 +273,7 @@ class Runner:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--binary", default=os.path.join(rounds.model.__file__, "../../../build/faults/journeyd"))
+    parser.add_argument("--binary", default=os.path.join(ROOT, "build/faults/journeyd"))
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--label", help="of the round labels only this one")

@@ -19,7 +19,8 @@ import time
 
 from rig import OUTPUTS, Failure, Group, as_key, headers_of, wait  # first: it finds tests/law
 import histories
-import model
+from civil import MS_DAY
+from events import recorded, touch_time
 
 CLOUD_EVENT = [("content-type", b"application/cloudevents+json")]
 POLICY = {
@@ -64,13 +65,13 @@ class Load(threading.Thread):
         self.may_go_on.set()
         rng = self.rng = random.Random(seed)
         days = 20
-        start = (now - days * model.MS_DAY) if now else 1700000000000
+        start = (now - days * MS_DAY) if now else 1700000000000
         hcps = ["hcp-%d" % i for i in range(physicians)]
-        focus = now or start + days * model.MS_DAY
-        self.records = histories.random_records(rng, hcps, start, days, focus, 30 * model.MS_DAY, False, True, False)
+        focus = now or start + days * MS_DAY
+        self.records = histories.random_records(rng, hcps, start, days, focus, 30 * MS_DAY, False, True, False)
         self.records = [r for r in self.records if r[1] != "hcp.profile"]
         self.lines = [(hcp, histories.as_line(rng, kind, data)) for hcp, kind, data in self.records]
-        self.last = max(max(model.recorded(d), model.touch_time(d)) for _, _, d in self.records)
+        self.last = max(max(recorded(d), touch_time(d)) for _, _, d in self.records)
         self.stamp = None
 
     def run(self):
@@ -158,7 +159,7 @@ class Round:
                 instance.start()
         group.catch_up()
         if self.clock == "wall":
-            self.shift_clock(3 * model.MS_DAY)
+            self.shift_clock(3 * MS_DAY)
             time.sleep(0.5)
         group.end_all()
 
@@ -166,7 +167,7 @@ class Round:
         group = self.group
         self.verify()
         if self.clock == "record":
-            self.advance_to = self.load.last + 800 * model.MS_DAY
+            self.advance_to = self.load.last + 800 * MS_DAY
             group.command("produce", "--advance", advanced(self.advance_to))
             self.a.start()
             group.catch_up()
