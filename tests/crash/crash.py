@@ -103,7 +103,7 @@ def environment(label, n):
         env["JD_STOP_AT"] = "txn.begun:3"
     elif label.startswith("doubt."):
         env["JD_STOP_AT"] = "txn.flushed:3"
-    elif label == "flush.chunk":
+    elif label.endswith(".chunk"):
         env["JD_CHUNK_KEYS"] = "1"
     return env
 
