@@ -32,6 +32,8 @@ int jd_version_cmp(const struct jd_event *a, const struct jd_event *b)
 
 /* ---- the view of rules ---- */
 
+enum { OPENED_MIN = 16 };
+
 static const struct jd_zone *zone_of_name(const struct jd_program *program, struct jd_str name)
 {
     for (uint32_t i = 0; name.ptr != NULL && i < program->zone_count; i++)
@@ -68,20 +70,43 @@ static const struct jd_zone *zone_of(struct jd_touches *view, const struct jd_ev
     return market == NULL ? program->default_zone : market;
 }
 
+/* Where a touch is, or would be put. */
+static uint32_t opened_place(const struct jd_touches *view, const struct jd_entry *entry)
+{
+    uint32_t mask = view->opened_places - 1;
+    uint32_t at = (uint32_t)(((uintptr_t)entry >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask;
+    while (view->opened[at] != NULL && view->opened[at]->slot.entry != entry)
+        at = (at + 1) & mask;
+    return at;
+}
+
+static void grow_opened(struct jd_touches *view)
+{
+    struct jd_touch **old = view->opened;
+    uint32_t places = view->opened_places;
+    view->opened_places = places == 0 ? OPENED_MIN : places * 4;
+    view->opened = jd_arena_array(view->arena, view->opened_places, sizeof(struct jd_touch *));
+    for (uint32_t i = 0; i < places; i++)
+        if (old[i] != NULL)
+            view->opened[opened_place(view, old[i]->slot.entry)] = old[i];
+}
+
 struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *slot)
 {
-    for (struct jd_touch *at = view->opened; at != NULL; at = at->next)
-        if (at->slot.entry == slot->entry)
-            return at;
+    if (view->opened_count * 2 >= view->opened_places)
+        grow_opened(view);
+    uint32_t place = opened_place(view, slot->entry);
+    if (view->opened[place] != NULL)
+        return view->opened[place];
     struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
     *touch = (struct jd_touch){.slot = *slot,
                                .time = slot->time,
                                .class = slot->class,
                                .phase = slot->phase,
                                .key = jd_slot_name(slot, view->arena),
-                               .bits = jd_slot_bits(view->fold, slot),
-                               .next = view->opened};
-    view->opened = touch;
+                               .bits = jd_slot_bits(view->fold, slot)};
+    view->opened[place] = touch;
+    view->opened_count++;
     return touch;
 }
 

@@ -30,7 +30,6 @@ struct jd_touch {
     const struct jd_event *event; /* engagement_id set to the key; after jd_touch_load */
     const struct jd_zone *zone;   /* in which its local date is reckoned; after jd_touch_load */
     bool gone;                    /* a version that was a touch and is none any more */
-    struct jd_touch *next;        /* of those opened in this view */
 };
 
 /* What rules read of one physician. Entries are opened when a rule asks for them, once. */
@@ -43,7 +42,8 @@ struct jd_touches {
     bool zone_known;            /* it is looked up with the first touch that is loaded */
     struct jd_str hidden;       /* engagement key of the touch that is looked away from; absent: none */
     struct jd_touch *supposed;  /* the touch that is there instead; NULL: none */
-    struct jd_touch *opened;
+    struct jd_touch **opened;   /* by entry: open addressing, a power of two of places */
+    uint32_t opened_count, opened_places;
 };
 
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
