@@ -67,8 +67,10 @@ VARIANTS = {
     "frequency touch": "frequency", "frequency first": "frequency", "budget rolling": "budget",
     "budget calendar": "budget", "budget touch": "budget", "budget first": "budget"}
 
-SHARE = {"overlap": 3, "sequence": 2, "absence": 2, "frequency touch": 2, "budget touch": 2, "frequency rolling": 2,
-         "budget rolling": 3, "budget calendar": 3, "budget first": 3}  # how often, where it is not 1
+# How often each is drawn, so that its rarest end is reached about as often as those of the others.
+SHARE = {"proximity": 2, "overlap": 5, "sequence": 3, "absence": 4, "requires": 2, "until": 4, "frequency rolling": 2,
+         "frequency calendar": 3, "frequency touch": 5, "frequency first": 2, "budget rolling": 4,
+         "budget calendar": 3, "budget touch": 4, "budget first": 4}
 
 
 def random_severity(rng, variant):
@@ -187,7 +189,7 @@ def random_rule(rng, number, variant, start, days):
 
 def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
-    chosen = rng.choices(variants, [SHARE.get(v, 1) for v in variants], k=rng.randint(7, 10))
+    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 13))
     return {
         "allowed_lateness": lateness if lateness is not None else rng.choice([4, 10, 30, 30]) * MS_DAY,
         "max_ahead": rng.choice([60, 200]) * MS_DAY, "planned_grace": rng.choice([6 * HOUR, MS_DAY, 2 * MS_DAY]),
