@@ -6,6 +6,7 @@ refusal. What is expected is read with confluent_kafka, redis-cli and the Avro r
 """
 import gzip
 import hashlib
+import datetime
 import json
 import re
 import subprocess
@@ -47,6 +48,13 @@ def redis_cli(*words):
 def in_shard(prefix, shard):
     return next(f"{prefix}{i}" for i in range(1000)
                 if jd.partition_of(f"{prefix}{i}".encode(), PARTITIONS) == shard)
+
+
+def ms(text):
+    """A time as texts have it, in milliseconds since 1970; 0 for none."""
+    if text is None:
+        return 0
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
 class Scene:
@@ -271,9 +279,10 @@ class Suite:
         s.stop()
         blob = redis_cli("--raw", "hget", bucket, field)
         state, _ = jd.read_avro(STATE, blob, 10)
-        want = sorted(e["id"] for e in state["entries"])
+        want = sorted((e["id"] or "", e["due"] or 0) for e in state["entries"])
         as_json = json.loads(s.ends("inspect --hcp as JSON", OK, "inspect", "--hcp", HCP, "--json"))
-        self.counts.check(sorted(e["id"] for e in as_json["entries"]) == want and len(want) >= 4,
+        shown = sorted((e.get("id") or "", ms(e.get("due"))) for e in as_json["entries"])
+        self.counts.check(shown == want and len(want) >= 4 and any(due for _, due in want),
                           "the entries that Redis holds", f"{want} {as_json}")
         s.ends("inspect for people", OK, "inspect", "--hcp", HCP, says=("msl-visit-77", "rep-call-12", "plan-301"))
         meta = json.loads(s.ends("inspect --meta", OK, "inspect", "--shard", shard, "--meta", "--json"))
