@@ -268,6 +268,7 @@ class Runner:
             self.failed += 1
             print("  FAIL %-22s clock %-6s (seed %s.%d)" % (name, clock, self.seed, number), flush=True)
             traceback.print_exc(file=sys.stdout)
+        self.rig.kill_all()
         return None
 
 

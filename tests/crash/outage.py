@@ -108,9 +108,6 @@ class Scene:
         self.group.forget()
         return result
 
-    def close(self):
-        self.group.kill_all()
-
 
 def undisturbed(rig, story):
     scene = Scene(rig, "calm", story)
@@ -187,6 +184,7 @@ def main():
         except Failure as failure:
             failed += 1
             print("  FAIL %s %s" % (name, failure), flush=True)
+            rig.kill_all()
     print("%d passed, %d failed, 0 skipped" % (3 - failed, failed), flush=True)
     return 1 if failed else 0
 

@@ -333,6 +333,7 @@ class Group:
         os.makedirs(self.dir, exist_ok=True)
         self.env = {}
         self.instances = {}
+        rig.groups.append(self)
         source = inputs or self
         self.topics = {"engagement.events": source.name + ".events" if inputs is None else
                        inputs.topics["engagement.events"],
@@ -453,6 +454,7 @@ def headers_of(record):
 class Rig:
     def __init__(self, binary):
         self.binary = os.path.abspath(binary)
+        self.groups = []
         self.kafka = Kafka(os.environ["KAFKA"])
         self.redis_url = os.environ["REDIS"]
         self.redis = Redis(self.redis_url)
@@ -461,6 +463,11 @@ class Rig:
         self.tag = "c%x" % (int(time.time() * 1000) & 0xFFFFFFF)  # a broker may be used again
         self.policies = self.tag + "-policies"
         self.kafka.create(1, self.policies, **{"cleanup.policy": "compact"})
+
+    def kill_all(self):
+        """Whatever a test that failed left behind."""
+        for group in self.groups:
+            group.kill_all()
 
     def publish(self, policy):
         """Makes a policy ({file name: text}) the live one for all groups of this run."""
