@@ -60,7 +60,7 @@ class View:
 
     def distance(self, a, b, span):
         """How far apart two touches are, the span in the same unit, and that unit."""
-        a, b = sorted((a, b), key=touch_time)
+        a, b = sorted((a, b), key=in_order)
         ta, tb = touch_time(a), touch_time(b)
         if "days" in span:
             return abs(self.zone(b).day(tb) - self.zone(a).day(ta)), span["days"], "days"

@@ -33,7 +33,6 @@ import model
 PHYSICIANS = 50
 SHUFFLES = 3
 ALL = tuple(histories.VARIANTS)
-BUILT = ALL  # what the engine can do
 CAUSES = ("cancelled", "rescheduled", "corrected", "lapsed")
 PHASES = ("preventable", "incident")
 COLUMNS = [("open", None, phase) for phase in PHASES] + [("retracted", c, phase) for c in CAUSES for phase in PHASES] \
@@ -147,7 +146,7 @@ def compare_refused(physicians, records, out):
 
 class World:
     rebuild = None  # path of the program that cuts into batches and rebuilds
-    variants = BUILT  # kinds that policies are made of
+    variants = ALL  # kinds that policies are made of
 
     def __init__(self, seed, number):
         rng = self.rng = random.Random("%s/%s" % (seed, number))
@@ -264,7 +263,7 @@ def main():
     parser.add_argument("--kinds", nargs="*", choices=ALL)
     args = parser.parse_args()
     World.rebuild = args.rebuild
-    World.variants = tuple(args.kinds or (ALL if args.reach else BUILT))
+    World.variants = tuple(args.kinds or ALL)
     if args.reach:
         args.binary = None
     print("law: seed %d" % args.seed)
@@ -288,7 +287,7 @@ def main():
         if differences:
             failed += 1
             print("world %d (law.py --seed %d --only %d --keep DIR): %d differences"
-                  % (number, args.seed, number, len(differences)))
+                  % (number, args.seed, number, len(differences)), flush=True)
             for line in differences[:3 if args.only is None else 50]:
                 print("   ", line)
         if not args.keep:
@@ -303,7 +302,7 @@ def main():
             print("  records %-16s %d" % (what[1], count))
     print("  orders cut into random batches, with undone ones and states rebuilt: %d"
           % coverage["cut into random batches, undone, rebuilt"])
-    print("  histories outside the law (a version of an engagement no longer held): %d"
+    print("  histories outside the law (a version of what is no longer held, a zone for what is final): %d"
           % coverage["outside"])
     print("  alerts that came and went between timers of one moment: %d" % coverage["between timers of one moment"])
     least = 1000 if args.histories >= 100000 else args.histories // 1000 if args.histories >= 10000 else 0

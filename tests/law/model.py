@@ -22,7 +22,7 @@ class Physician(alerts.Key):
         self.verdicts = []     # of its records, and their
         self.lines = []        # places among all
         self.held = {}         # engagement -> until when it is certainly still held
-        self.outside = False   # a version of an engagement came that need not be held any more
+        self.outside = False   # something came that would change what need not be held any more
 
     def versions(self):
         return {(self.key, engagement): version for engagement, version in self.winners.items()}
@@ -61,6 +61,8 @@ class Physician(alerts.Key):
         if kind == "hcp.profile":
             if self.profile is None or data["recorded_at"] > self.profile["recorded_at"]:
                 self.profile = data
+                if any(touch_time(v) < self.now - self.policy["allowed_lateness"] for v in self.winners.values()):
+                    self.outside = True  # the zone changes, but what is final stays as it was
             verdict = "applied"
         elif kind == "other":
             seen = self.seen.get((data["source"], data["id"]))
