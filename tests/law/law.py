@@ -247,6 +247,13 @@ def reached(coverage, least):
             if n < least and possible(variant, column):
                 few += 1
                 print("    %s: %d, fewer than %d" % (" ".join(filter(None, column)), n, least))
+    print("  all kinds together:")
+    for place, name in ((2, "phase"), (0, "status"), (1, "cause")):
+        for value in dict.fromkeys(column[place] for column in COLUMNS if column[place]):
+            n = sum(coverage[(variant, *column)] for variant in World.variants for column in COLUMNS
+                    if column[place] == value)
+            print("    %-7s %-12s %d" % (name, value, n))
+            few += n < (1000 if least >= 20 else 0)
     return few
 
 

@@ -7,7 +7,7 @@ status=0
 python=$(command -v /usr/bin/python3 || command -v python3)
 "$python" tests/law/test_model.py || status=1
 "$python" tests/law/law.py --binary "$daemon" --rebuild "$(dirname "$daemon")/tests/rebuild" \
-    --histories "${1:-12000}" || status=1
+    --histories "${1:-21000}" || status=1
 "$python" tests/law/real.py --binary "$daemon" || status=1
 if [ -x build/faults/journeyd ]; then
     bugs="tie_order late_wins duplicate_counted cancel_ignored lapse_ignored revive_ignored boundary_excluded"
