@@ -253,7 +253,7 @@ def reached(coverage, least):
             n = sum(coverage[(variant, *column)] for variant in World.variants for column in COLUMNS
                     if column[place] == value)
             print("    %-7s %-12s %d" % (name, value, n))
-            few += n < (1000 if least >= 20 else 0)
+            few += n < (1000 if least >= 20 and value not in ("resolved", "reopened") else 0)
     return few
 
 
