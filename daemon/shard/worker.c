@@ -577,7 +577,16 @@ static bool loop(struct jd_worker *worker, struct jd_error *err)
     return true;
 }
 
-/* Everything committed goes into Redis, so that the next start has nothing to redo. */
+/* Is there something that the next start would have to redo? */
+static bool is_behind(const struct jd_shard *shard)
+{
+    const struct jd_checkpoint *image = &shard->image;
+    return shard->phase == JD_SHARD_LIVE &&
+           (image->flushed_seq < shard->seq || image->disputed || image->rewrite >= 0);
+}
+
+/* Everything committed goes into Redis, so that the next start has nothing to redo; also when Redis turns out
+ * to have lost what was there: an empty batch proves that the shard is ours. */
 static void flush_all(struct jd_worker *worker)
 {
     int64_t deadline = jd_clock_mono() + STOP_FLUSH_MS;
@@ -585,8 +594,13 @@ static void flush_all(struct jd_worker *worker)
     for (uint32_t i = 0; i < worker->shard_count; i++) {
         struct jd_shard *shard = worker->shards[i];
         bool more = true;
-        while (shard->phase == JD_SHARD_LIVE && shard->image.flushed_seq < shard->seq &&
-               !shard->image.proving && jd_clock_mono() < deadline) {
+        while (is_behind(shard) && jd_clock_mono() < deadline) {
+            if (shard->image.proving) {
+                jd_arena_reset(&worker->batch_arena);
+                jd_shard_prove(worker, shard);
+                if (jd_commit_batches(worker, &err) != JD_COMMIT_DONE)
+                    break;
+            }
             if (!jd_checkpoint_step(worker, shard, true, &more, &err))
                 break;
             if (worker->redis_down)

@@ -206,6 +206,24 @@ class Suite:
         s.end()
         gate.down()
 
+    def wiped_at_the_end(self):
+        """Redis loses everything just before SIGTERM: the last flush finds that, and writes the image anew."""
+        s = Scene(self.counts, "wiped", redis={"flush_interval": "60s"})
+        s.daemon.start().wait_ready()
+        s.pair("h1")
+        s.singles("w", 20)
+        s.daemon.wait_consumed()
+        cli = ["redis-cli", "-u", jd.REDIS]
+        keys = subprocess.run([*cli, "--scan", "--pattern", f"jd:{{{s.cluster.group}/*"], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout.split()
+        subprocess.run([*cli, "del", *keys], check=True, stdout=subprocess.DEVNULL)
+        s.check(s.daemon.stop(60) == 0, "stops with 0")
+        s.check("event=stopped unflushed=0" in s.log(), "nothing is left to redo", jd.tail(s.daemon.log))
+        s.daemon.start().wait_ready()
+        s.check("state_lost" not in s.log() and "row=redo" in s.log(), "the next start finds its state",
+                jd.tail(s.daemon.log))
+        s.end({"h1"})
+
     def memory(self):
         s = Scene(self.counts, "memory", max_record_bytes="32KiB", limits={"memory": "256KiB", "batch_records": 200, "queue_bytes": "64KiB"})
         s.daemon.start().wait_ready()
@@ -287,7 +305,7 @@ class Suite:
                         f"{role} too small for our records: {words[0]} says so, 78", f"{done.returncode}: {said[-300:]}")
 
     def run(self, only=()):
-        for case in (self.clock, self.unflushed, self.silent_redis, self.memory, self.catch_up, self.small_topics):
+        for case in (self.clock, self.unflushed, self.silent_redis, self.wiped_at_the_end, self.memory, self.catch_up, self.small_topics):
             if not only or case.__name__ in only:
                 began = time.monotonic()
                 case()
