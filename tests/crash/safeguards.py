@@ -14,6 +14,7 @@ from rounds import Round, write_shift
 
 HOUR = 3600000
 UNAWARE = {"session.timeout.ms": "180000", "heartbeat.interval.ms": "60000"}
+REJOINED = 150  # seconds, at the most: the next heartbeat, by which an unaware owner hears of it, and a rebalance
 DAMAGED = r"journal/0: seq|the journal is damaged"  # a seq that is there twice
 
 
@@ -87,7 +88,7 @@ def play_ownership(world, off):
     world.b.end()
     claimed = world.group.meta(0)["token"]
     world.a.go_on()
-    wait("a's claim", 60, lambda: not world.a.alive() or world.group.meta(0)["token"] != claimed and not off)
+    wait("a's claim", REJOINED, lambda: not world.a.alive() or world.group.meta(0)["token"] != claimed and not off)
     world.a.kill()
     world.shift_clock(144 * HOUR)
 
