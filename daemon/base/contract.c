@@ -632,6 +632,11 @@ const struct jd_event_type *jd_event_type_of(struct jd_str name)
     return NULL;
 }
 
+const struct jd_event_type *jd_event_type_at(uint32_t index)
+{
+    return index < JD_COUNT(event_types) ? &event_types[index] : NULL;
+}
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverlength-strings" /* gcc and clang take any length */
 static const struct {

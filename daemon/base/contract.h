@@ -40,6 +40,7 @@ struct jd_event_type {
     uint8_t channel;    /* enum jd_channel: of a fact that names none */
 };
 const struct jd_event_type *jd_event_type_of(struct jd_str name); /* NULL: not listed */
+const struct jd_event_type *jd_event_type_at(uint32_t index);     /* by name; NULL: no more */
 
 /* The text of schemas/<record_name>.avsc (static); absent: no such schema. */
 struct jd_str jd_schema_text(struct jd_str record_name);

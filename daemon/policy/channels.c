@@ -50,37 +50,48 @@ static void read_countries(struct jd_compile *c, const struct jd_key *key, const
     jd_read_texts(c, key, node, jd_read_country, out);
 }
 
+const struct jd_key jd_consent_keys[] = {
+    {"default", read_default, .offset = offsetof(struct written_channel, consent_default), .required = true},
+    {"opt_in", read_countries, .offset = offsetof(struct written_channel, opt_in)},
+    {"opt_out", read_countries, .offset = offsetof(struct written_channel, opt_out)},
+    {0},
+};
+
+static void both_ways(struct jd_compile *c, struct jd_place place, struct jd_str country)
+{
+    jd_error_at(c, place, "consent: " JD_STR_FMT " is both in opt_in and in opt_out", JD_STR_ARG(country));
+    jd_problem_hint(c->problems, "without a record it is either allowed (opt_out) or not (opt_in)");
+}
+
 static void read_consent(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out)
 {
-    static const struct jd_key keys[] = {
-        {"default", read_default, .offset = offsetof(struct written_channel, consent_default),
-         .required = true},
-        {"opt_in", read_countries, .offset = offsetof(struct written_channel, opt_in)},
-        {"opt_out", read_countries, .offset = offsetof(struct written_channel, opt_out)},
-        {0},
-    };
     struct written_channel *w = out;
-    (void)jd_read_map(c, node, key->name, keys, NULL, w); /* reported there */
+    (void)jd_read_map(c, node, key->name, jd_consent_keys, NULL, w); /* reported there */
     for (uint32_t i = 0; i < w->opt_in.count; i++)
         for (uint32_t j = 0; j < w->opt_out.count; j++)
             if (jd_str_eq(w->opt_in.items[i], w->opt_out.items[j]))
-                jd_error_at(c, node->place, "consent: " JD_STR_FMT " is both in opt_in and in opt_out",
-                            JD_STR_ARG(w->opt_in.items[i]));
+                both_ways(c, node->place, w->opt_in.items[i]);
+}
+
+#define HERE(member) offsetof(struct written_channel, member)
+const struct jd_key jd_channel_keys[] = {
+    {"channel", read_channel, .offset = HERE(policy.channel), .required = true},
+    {"needs_content", jd_read_truth, .offset = HERE(policy.needs_content)},
+    {"double_opt_in", jd_read_truth, .offset = HERE(policy.double_opt_in)},
+    {"consent", read_consent, .offset = 0, .required = true},
+    {0},
+};
+
+static void listed_twice(struct jd_compile *c, struct jd_place place, enum jd_channel channel)
+{
+    jd_error_at(c, place, "channels: %s is listed twice", jd_channel_symbols.texts[channel]);
+    jd_problem_hint(c->problems, "its place in the list is its rank: keep one");
 }
 
 static void read_channels(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                           void *out)
 {
-#define HERE(member) offsetof(struct written_channel, member)
-    static const struct jd_key keys[] = {
-        {"channel", read_channel, .offset = HERE(policy.channel), .required = true},
-        {"needs_content", jd_read_truth, .offset = HERE(policy.needs_content)},
-        {"double_opt_in", jd_read_truth, .offset = HERE(policy.double_opt_in)},
-        {"consent", read_consent, .offset = 0, .required = true},
-        {0},
-    };
-#undef HERE
     struct written_file *file = out;
     if (node->kind != JD_NODE_LIST || node->count == 0) {
         jd_expected(c, node, key->name, "a list of channels, the preferred one first");
@@ -89,12 +100,11 @@ static void read_channels(struct jd_compile *c, const struct jd_key *key, const 
     struct jd_channel_policy *channels = jd_arena_array(c->arena, node->count, sizeof *channels);
     for (uint32_t i = 0; i < node->count; i++) {
         struct written_channel w = {.consent_default = OPT_IN};
-        if (!jd_read_map(c, &node->items[i], "a channel", keys, NULL, &w))
+        if (!jd_read_map(c, &node->items[i], "a channel", jd_channel_keys, NULL, &w))
             continue;
         for (uint32_t j = 0; j < file->count; j++)
             if (w.policy.channel != JD_CHANNEL_NONE && channels[j].channel == w.policy.channel)
-                jd_error_at(c, node->items[i].place, "channels: %s is listed twice",
-                            jd_channel_symbols.texts[w.policy.channel]);
+                listed_twice(c, node->items[i].place, w.policy.channel);
         w.policy.opt_in_default = w.consent_default == OPT_IN;
         w.policy.opt_in = w.opt_in.items;
         w.policy.opt_in_count = w.opt_in.count;
@@ -105,25 +115,27 @@ static void read_channels(struct jd_compile *c, const struct jd_key *key, const 
     file->channels = channels;
 }
 
+const struct jd_key jd_trigger_keys[] = {
+    {"valid_for", jd_read_duration, .offset = 0, .required = true, .min = JD_HOUR, .max = 366 * JD_DAY},
+    {0},
+};
+
 static void read_trigger(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out)
 {
-    static const struct jd_key keys[] = {
-        {"valid_for", jd_read_duration, .offset = 0, .required = true, .min = JD_HOUR, .max = 366 * JD_DAY},
-        {0},
-    };
-    (void)jd_read_map(c, node, key->name, keys, NULL, out); /* reported there */
+    (void)jd_read_map(c, node, key->name, jd_trigger_keys, NULL, out); /* reported there */
 }
+
+const struct jd_key jd_channels_keys[] = {
+    {"channels", read_channels, .offset = 0, .required = true},
+    {"trigger", read_trigger, .offset = offsetof(struct written_file, valid_for_ms)},
+    {0},
+};
 
 void jd_compile_channels(struct jd_compile *c, const struct jd_node *root)
 {
-    static const struct jd_key keys[] = {
-        {"channels", read_channels, .offset = 0, .required = true},
-        {"trigger", read_trigger, .offset = offsetof(struct written_file, valid_for_ms)},
-        {0},
-    };
     struct written_file file = {.valid_for_ms = c->program->trigger_valid_ms};
-    if (!jd_read_map(c, root, "channels.yaml", keys, NULL, &file))
+    if (!jd_read_map(c, root, "channels.yaml", jd_channels_keys, NULL, &file))
         return;
     c->program->channels = file.channels;
     c->program->channel_count = file.count;

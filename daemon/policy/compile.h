@@ -45,6 +45,8 @@ struct jd_key {
 struct jd_taken {
     uint32_t allowed, required;
     const char *by; /* "kind proximity" */
+    /* May give the problem added last a hint: who takes a parameter that this one does not. */
+    void (*hint)(struct jd_compile *c, uint32_t parameter);
 };
 
 /* Reads the map through `keys` (ends with a NULL name) into `out`. `what` names it in problems: "a rule".
@@ -52,9 +54,18 @@ struct jd_taken {
 bool jd_read_map(struct jd_compile *c, const struct jd_node *node, const char *what,
                  const struct jd_key *keys, const struct jd_taken *taken, void *out);
 
+/* The tables, each in the file of its part; each ends with a NULL name. */
+extern const struct jd_key jd_policy_keys[], jd_market_keys[], jd_group_keys[]; /* policy.c */
+extern const struct jd_key jd_rule_keys[], jd_severity_keys[], jd_when_keys[];  /* rules.c */
+extern const struct jd_key jd_weights_keys[];                                   /* parameters.c */
+extern const struct jd_key jd_channels_keys[], jd_channel_keys[], jd_consent_keys[], jd_trigger_keys[];
+
 /* Errors at a node; `expected` completes "expected …, found …". */
 void jd_expected(struct jd_compile *c, const struct jd_node *node, const char *name, const char *expected);
 void jd_error_at(struct jd_compile *c, struct jd_place place, const char *format, ...) JD_PRINTF(3, 4);
+/* Whether a list or a map has more than `max` members; then that is reported: "zones: more than 600 zones". */
+bool jd_too_many(struct jd_compile *c, const struct jd_node *node, const char *name, uint32_t max,
+                 const char *what);
 void jd_warn_at(struct jd_compile *c, struct jd_place place, const char *format, ...) JD_PRINTF(3, 4);
 
 /* Gives the problem added last a hint with the nearest value of a closed list, or with all of them. */

@@ -159,32 +159,34 @@ static void read_otherwise(struct jd_compile *c, const struct jd_key *key, const
 
 static void read_values(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    if (node->kind != JD_NODE_MAP || node->count == 0 || node->count > WEIGHTS_MAX)
+    if (node->kind != JD_NODE_MAP || node->count == 0)
         jd_expected(c, node, key->name, "a map of values to weights, such as { in_person: 1, email: 0.3 }");
-    else
+    else if (!jd_too_many(c, node, key->name, WEIGHTS_MAX, "weights"))
         *(const struct jd_node **)out = node;
 }
 
+const struct jd_key jd_weights_keys[] = {
+    {"by", read_by, .offset = offsetof(struct written_weights, by), .required = true},
+    {"values", read_values, .offset = offsetof(struct written_weights, values), .required = true},
+    {"default", read_otherwise, .offset = offsetof(struct written_weights, otherwise)},
+    {0},
+};
+
 void jd_read_weights(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    static const struct jd_key keys[] = {
-        {"by", read_by, .offset = offsetof(struct written_weights, by), .required = true},
-        {"values", read_values, .offset = offsetof(struct written_weights, values), .required = true},
-        {"default", read_otherwise, .offset = offsetof(struct written_weights, otherwise)},
-        {0},
-    };
     struct written_rule *w = out;
     struct written_weights read = {.otherwise = {1, 0}};
     uint32_t errors = c->problems->errors;
-    if (!jd_read_map(c, node, key->name, keys, NULL, &read) || errors != c->problems->errors)
+    if (!jd_read_map(c, node, key->name, jd_weights_keys, NULL, &read) || read.values == NULL)
         return;
+    bool by_known = errors == c->problems->errors;
     const struct jd_touch_field *field = &jd_touch_fields[read.by.field];
     struct jd_str *values = jd_arena_array(c->arena, read.values->count, sizeof *values);
     struct jd_decimal *weights = jd_arena_array(c->arena, read.values->count, sizeof *weights);
     for (uint32_t i = 0; i < read.values->count; i++) {
         const struct jd_member *member = &read.values->members[i];
         values[i] = member->key;
-        if (field->kind == JD_ENUM && jd_symbol_of(field->symbols, member->key) == 0) {
+        if (by_known && field->kind == JD_ENUM && jd_symbol_of(field->symbols, member->key) == 0) {
             jd_error_at(c, member->place, "weights: %s has no value \"%.*s\"", field->name,
                         member->key.size < WEIGHT_SIZE_MAX ? (int)member->key.size : WEIGHT_SIZE_MAX,
                         member->key.ptr);
@@ -288,8 +290,15 @@ static struct jd_place place_of(const struct jd_node *node, const char *key)
     return member != NULL ? member->place : node->place;
 }
 
-/* Exactly one of three keys, or of two. */
-static bool one_of(struct jd_compile *c, const struct jd_node *node, const char *const *keys, const char *all)
+static void clash(struct jd_compile *c, struct jd_place place, const char *text, const char *hint)
+{
+    jd_error_at(c, place, "%s", text);
+    jd_problem_hint(c->problems, "%s", hint);
+}
+
+/* Exactly one of three keys, or of two; `hint` says what they are. */
+static bool one_of(struct jd_compile *c, const struct jd_node *node, const char *const *keys, const char *all,
+                   const char *hint)
 {
     uint32_t count = 0;
     const struct jd_member *last = NULL;
@@ -302,13 +311,22 @@ static bool one_of(struct jd_compile *c, const struct jd_node *node, const char 
         jd_error_at(c, node->place, "a rule: one of %s is missing", all);
     else if (count > 1)
         jd_error_at(c, last->place, "only one of %s may be written", all);
+    if (count != 1)
+        jd_problem_hint(c->problems, "%s", hint);
     return count == 1;
+}
+
+static void clash_whole(struct jd_compile *c, const struct jd_node *value, const char *name)
+{
+    jd_expected(c, value, name, "a whole number");
+    jd_problem_hint(c->problems, "touches are counted one by one; weights: lets one count for less");
 }
 
 static void finish_limit(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
 {
     static const char *const keys[] = {"limit", "at_least", NULL};
-    if (!one_of(c, node, keys, "limit: and at_least:"))
+    if (!one_of(c, node, keys,
+                "limit: and at_least:", "limit: 3 raises at more than 3, at_least: 3 at 3 already"))
         return;
     w->rule.at_least = w->at_least.scale != JD_DECIMAL_NONE;
     w->rule.limit = w->rule.at_least ? w->at_least : w->limit;
@@ -319,19 +337,21 @@ static void finish_limit(struct jd_compile *c, struct written_rule *w, const str
     bool whole = w->rule.measure == JD_MEASURE_COUNT || w->rule.measure == JD_MEASURE_DISTINCT ||
                  w->rule.measure == JD_MEASURE_QUANTITY;
     if (whole && w->rule.limit.scale != 0)
-        jd_expected(c, value, name, "a whole number");
+        clash_whole(c, value, name);
     else if (w->rule.limit.units < 0)
         jd_error_at(c, value->place, "%s: must not be negative", name);
     else if (w->rule.at_least && w->rule.limit.units == 0)
-        jd_error_at(c, value->place, "at_least: must be more than 0");
+        clash(c, value->place, "at_least: must be more than 0", "at_least: 1 raises at the first");
 }
 
 static bool from_first(struct jd_compile *c, const struct jd_node *node)
 {
     if (jd_node_member(node, "window") == NULL)
-        jd_error_at(c, node->place, "a rule: window: is missing: how long a period: from_first is");
+        clash(c, node->place, "a rule: window: is missing: how long a period: from_first is",
+              "such as window: 14d");
     if (jd_node_member(node, "per") != NULL)
-        jd_error_at(c, place_of(node, "per"), "per: does not go with period:");
+        clash(c, place_of(node, "per"), "per: does not go with period:",
+              "per: touch looks at each touch alone, a period at all of its time");
     return jd_node_member(node, "window") != NULL && jd_node_member(node, "per") == NULL;
 }
 
@@ -339,12 +359,15 @@ static void finish_counted(struct jd_compile *c, struct written_rule *w, const s
 {
     static const char *const keys[] = {"window", "period", "per", NULL};
     if (w->rule.period == JD_PERIOD_FROM_FIRST ? !from_first(c, node)
-                                               : !one_of(c, node, keys, "window:, period: and per:"))
+                                               : !one_of(c, node, keys, "window:, period: and per:",
+                                                         "window: rolls with each touch, period: is of the "
+                                                         "calendar, per: touch looks at each alone"))
         return;
     if (w->window.unit != 0)
         w->rule.within = w->window;
     if (w->has_distinct && w->has_weights)
-        jd_error_at(c, place_of(node, "weights"), "weights: does not go with distinct:");
+        clash(c, place_of(node, "weights"), "weights: does not go with distinct:",
+              "distinct: counts values, weights: adds up touches; make two rules of it");
     if (w->has_distinct) {
         w->rule.measure = JD_MEASURE_DISTINCT;
         w->rule.measured = w->distinct;
@@ -356,11 +379,14 @@ static void finish_counted(struct jd_compile *c, struct written_rule *w, const s
                    "per: touch counts one touch: without weights: that is always 1");
     if (takes(w, JD_TAKES_SUM) && w->rule.measure == JD_MEASURE_AMOUNT &&
         jd_node_member(node, "currency") == NULL)
-        jd_error_at(c, node->place, "a rule: currency: is missing");
+        clash(c, node->place, "a rule: currency: is missing",
+              "such as currency: EUR; sum: quantity needs none");
     if (w->rule.measure == JD_MEASURE_QUANTITY && w->rule.currency.ptr != NULL)
-        jd_error_at(c, place_of(node, "currency"), "currency: does not go with sum: quantity");
+        clash(c, place_of(node, "currency"), "currency: does not go with sum: quantity",
+              "sum: amount adds up money");
     if (w->rule.each && (w->rule.period == JD_PERIOD_NONE || w->rule.period == JD_PERIOD_TOUCH))
-        jd_error_at(c, place_of(node, "report"), "report: each goes with period: only");
+        clash(c, place_of(node, "report"), "report: each goes with period: only",
+              "over a window: each touch that is over the limit has an alert already");
     finish_limit(c, w, node);
 }
 
@@ -376,6 +402,15 @@ static void happened(struct jd_compile *c, struct jd_selector *selector)
     conditions[selector->count++] = (struct jd_condition){
         .ref = {.field = JD_FIELD_PHASE}, .op = JD_NOT_IN, .enum_set = UINT64_C(1) << JD_PHASE_PLANNED};
     selector->conditions = conditions;
+}
+
+static void clash_case(struct jd_compile *c, const struct written_rule *w, const struct jd_member *member,
+                       const char *key, bool calendar)
+{
+    jd_error_at(c, member->place, "when: %s is not taken by kind %s%s", key, w->rule.kind->name,
+                calendar ? " over a period" : "");
+    jd_problem_hint(c->problems, calendar ? "a period has no touch of its own; observed: looks at its total"
+                                          : "phase: every kind has");
 }
 
 /* Cases of severity name only what the kind has. */
@@ -400,10 +435,17 @@ static void check_cases(struct jd_compile *c, const struct written_rule *w, cons
             bool calendar = rows[r].parameter == JD_TAKES_OF && w->rule.period != JD_PERIOD_NONE &&
                             w->rule.period != JD_PERIOD_TOUCH;
             if (member != NULL && (!takes(w, rows[r].parameter) || calendar))
-                jd_error_at(c, member->place, "when: %s is not taken by kind %s%s", rows[r].key,
-                            w->rule.kind->name, calendar ? " over a period" : "");
+                clash_case(c, w, member, rows[r].key, calendar);
         }
     }
+}
+
+static void lists_in_same(struct jd_compile *c, const struct written_rule *w, const struct jd_node *node,
+                          uint32_t i)
+{
+    jd_error_at(c, place_of(node, "same"), "same: %s holds a list, which kind %s does not compare",
+                jd_touch_fields[w->same.items[i].field].name, w->rule.kind->name);
+    jd_problem_hint(c->problems, "only pairs (proximity, overlap) can share one value of a list");
 }
 
 void jd_finish_parameters(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
@@ -422,8 +464,7 @@ void jd_finish_parameters(struct jd_compile *c, struct written_rule *w, const st
         happened(c, &w->rule.c);
     for (uint32_t i = 0; i < w->same.count && !takes(w, JD_TAKES_LISTS); i++)
         if (jd_touch_fields[w->same.items[i].field].many)
-            jd_error_at(c, place_of(node, "same"), "same: %s holds a list, which kind %s does not compare",
-                        jd_touch_fields[w->same.items[i].field].name, w->rule.kind->name);
+            lists_in_same(c, w, node, i);
     check_cases(c, w, node);
 }
 

@@ -89,25 +89,27 @@ struct written_policy {
 static void read_zones(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     (void)out; /* reading a zone adds it */
-    if (node->kind != JD_NODE_LIST || node->count > ZONES_MAX) {
+    if (node->kind != JD_NODE_LIST) {
         jd_expected(c, node, key->name, "a list of time zones that profiles may name");
         return;
     }
+    if (jd_too_many(c, node, key->name, ZONES_MAX, "zones"))
+        return;
     for (uint32_t i = 0; i < node->count; i++) {
         const struct jd_zone *zone;
         jd_read_zone(c, key, &node->items[i], &zone);
     }
 }
 
+const struct jd_key jd_market_keys[] = {
+    {"zone", jd_read_zone, .offset = offsetof(struct jd_market, zone), .required = true},
+    {0},
+};
+
 static void read_markets(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out)
 {
     static const struct jd_key country_key = {"markets", jd_read_country, .offset = 0};
-    static const struct jd_key keys[] = {
-        {"zone", jd_read_zone, .offset = offsetof(struct jd_market, zone), .required = true},
-        {.name = "overlay"},
-        {0},
-    };
     struct written_policy *w = out;
     if (node->kind != JD_NODE_MAP) {
         jd_expected(c, node, key->name, "a map of countries, such as { DE: { zone: Europe/Berlin } }");
@@ -120,7 +122,7 @@ static void read_markets(struct jd_compile *c, const struct jd_key *key, const s
         struct jd_node name = {.kind = JD_NODE_SCALAR, .place = member->place, .text = member->key};
         struct jd_market market = {0};
         jd_read_country(c, &country_key, &name, &market.country);
-        (void)jd_read_map(c, &member->value, "a market", keys, NULL, &market); /* reported there */
+        (void)jd_read_map(c, &member->value, "a market", jd_market_keys, NULL, &market); /* reported there */
         if (market.country.ptr == NULL || market.zone == NULL)
             continue;
         uint32_t at = count++;
@@ -149,9 +151,9 @@ static void read_group_field(struct jd_compile *c, const struct jd_key *key, con
 static void read_group_sets(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                             void *out)
 {
-    if (node->kind != JD_NODE_MAP || node->count == 0 || node->count > SETS_MAX)
+    if (node->kind != JD_NODE_MAP || node->count == 0)
         jd_expected(c, node, key->name, "a map of sets, such as { heart: [hf, angina] }");
-    else
+    else if (!jd_too_many(c, node, key->name, SETS_MAX, "sets"))
         *(const struct jd_node **)out = node;
 }
 
@@ -169,6 +171,7 @@ static void add_to_group(struct jd_compile *c, struct jd_group *group, struct jd
     if (at > 0 && jd_str_eq(values[at - 1], node->text)) {
         jd_error_at(c, node->place, "sets: \"" JD_STR_FMT "\" is in a set already; sets are disjoint",
                     JD_STR_ARG(node->text));
+        jd_problem_hint(c->problems, "keep it in one set, or make a second group");
         return;
     }
     memmove(&values[at + 1], &values[at], (group->count - at) * sizeof *values);
@@ -205,61 +208,65 @@ static void fill_group(struct jd_compile *c, struct jd_group *group, const struc
     group->sets = numbers;
 }
 
+const struct jd_key jd_group_keys[] = {
+    {"field", read_group_field, .offset = offsetof(struct written_group, ref), .required = true},
+    {"sets", read_group_sets, .offset = offsetof(struct written_group, sets), .required = true},
+    {0},
+};
+
 static void read_groups(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    static const struct jd_key keys[] = {
-        {"field", read_group_field, .offset = offsetof(struct written_group, ref), .required = true},
-        {"sets", read_group_sets, .offset = offsetof(struct written_group, sets), .required = true},
-        {0},
-    };
     (void)out; /* they belong to the compiler: rules name them */
-    if (node->kind != JD_NODE_MAP || node->count > GROUPS_MAX) {
+    if (node->kind != JD_NODE_MAP) {
         jd_expected(c, node, key->name,
                     "a map of groups, such as { similar: { field: topic, sets: { ... } } }");
         return;
     }
+    if (jd_too_many(c, node, key->name, GROUPS_MAX, "groups"))
+        return;
     c->groups = jd_arena_array(c->arena, node->count, sizeof *c->groups);
     for (uint32_t i = 0; i < node->count; i++) {
         const struct jd_member *member = &node->members[i];
         struct jd_field_ref field;
         struct written_group w = {0};
         uint32_t errors = c->problems->errors;
-        if (!jd_value_is_name(member->key) || jd_field_ref_of(member->key, &field))
+        if (!jd_value_is_name(member->key) || jd_field_ref_of(member->key, &field)) {
             jd_error_at(c, member->place,
                         "groups: expected a name that is no field of the touch, found \"%.*s\"",
                         member->key.size < 80 ? (int)member->key.size : 80, member->key.ptr);
-        (void)jd_read_map(c, &member->value, "a group", keys, NULL, &w); /* reported there */
-        if (errors != c->problems->errors)
-            continue;
+            jd_problem_hint(c->problems, "give it another name: rules name fields and groups alike");
+        }
+        (void)jd_read_map(c, &member->value, "a group", jd_group_keys, NULL, &w); /* reported there */
         struct jd_named_group *group = &c->groups[c->group_count];
         *group = (struct jd_named_group){.group.name = member->key, .ref = w.ref};
-        fill_group(c, &group->group, w.sets);
+        if (w.sets != NULL)
+            fill_group(c, &group->group, w.sets);
         group->ref.group = &group->group;
-        c->group_count++;
+        c->group_count += errors == c->problems->errors;
     }
 }
 
+#define P(member) offsetof(struct written_policy, program.member)
+const struct jd_key jd_policy_keys[] = {
+    {"name", jd_read_name, .offset = P(name), .required = true},
+    {"allowed_lateness", jd_read_duration, .offset = P(allowed_lateness_ms), .max = JD_WINDOW_MAX},
+    {"max_ahead", jd_read_duration, .offset = P(max_ahead_ms), .max = JD_WINDOW_MAX},
+    {"planned_grace", jd_read_duration, .offset = P(planned_grace_ms), .max = 366 * JD_DAY},
+    {"joint_within", jd_read_duration, .offset = P(joint_within_ms), .max = 366 * JD_DAY},
+    {"zone", jd_read_zone, .offset = offsetof(struct written_policy, zone)},
+    {.name = "zones", .read = read_zones},
+    {.name = "markets", .read = read_markets},
+    {.name = "groups", .read = read_groups},
+    {.name = "audiences"},
+    {.name = "calendars"},
+    {.name = "keys"},
+    {0},
+};
+
 void jd_compile_policy(struct jd_compile *c, const struct jd_node *root)
 {
-#define P(member) offsetof(struct written_policy, program.member)
-    static const struct jd_key keys[] = {
-        {"name", jd_read_name, .offset = P(name), .required = true},
-        {"allowed_lateness", jd_read_duration, .offset = P(allowed_lateness_ms), .max = JD_WINDOW_MAX},
-        {"max_ahead", jd_read_duration, .offset = P(max_ahead_ms), .max = JD_WINDOW_MAX},
-        {"planned_grace", jd_read_duration, .offset = P(planned_grace_ms), .max = 366 * JD_DAY},
-        {"joint_within", jd_read_duration, .offset = P(joint_within_ms), .max = 366 * JD_DAY},
-        {"zone", jd_read_zone, .offset = offsetof(struct written_policy, zone)},
-        {.name = "zones", .read = read_zones},
-        {.name = "markets", .read = read_markets},
-        {.name = "groups", .read = read_groups},
-        {.name = "audiences"},
-        {.name = "calendars"},
-        {.name = "keys"},
-        {0},
-    };
-#undef P
     struct written_policy w = {.program = *c->program, .zone = c->program->default_zone};
-    if (!jd_read_map(c, root, "policy.yaml", keys, NULL, &w))
+    if (!jd_read_map(c, root, "policy.yaml", jd_policy_keys, NULL, &w))
         return;
     *c->program = w.program;
     c->program->default_zone = w.zone;

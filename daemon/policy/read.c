@@ -42,6 +42,15 @@ void jd_expected(struct jd_compile *c, const struct jd_node *node, const char *n
                     node->text.size < SHOWN_MAX ? (int)node->text.size : SHOWN_MAX, node->text.ptr);
 }
 
+bool jd_too_many(struct jd_compile *c, const struct jd_node *node, const char *name, uint32_t max,
+                 const char *what)
+{
+    if (node->count <= max)
+        return false;
+    jd_error_at(c, node->place, "%s: more than %u %s", name, max, what);
+    return true;
+}
+
 void jd_suggest_symbol(struct jd_compile *c, struct jd_str written, const struct jd_symbols *symbols)
 {
     const char *names[KEYS_MAX + 1];
@@ -79,6 +88,14 @@ static void unknown_key(struct jd_compile *c, const struct jd_member *member, co
     jd_problem_suggest(c->problems, member->key, names);
 }
 
+static void not_taken(struct jd_compile *c, const struct jd_member *member, const struct jd_key *key,
+                      const char *what, const struct jd_taken *taken)
+{
+    jd_error_at(c, member->place, "%s: is not taken by %s", key->name, taken != NULL ? taken->by : what);
+    if (taken != NULL && taken->hint != NULL)
+        taken->hint(c, key->parameter);
+}
+
 static void read_member(struct jd_compile *c, const struct jd_member *member, const char *what,
                         const struct jd_key *keys, const struct jd_taken *taken, void *out)
 {
@@ -90,7 +107,7 @@ static void read_member(struct jd_compile *c, const struct jd_member *member, co
     else if (key->read == NULL)
         jd_error_at(c, member->place, "%s: is not supported by this version", key->name);
     else if (!is_taken(key, taken))
-        jd_error_at(c, member->place, "%s: is not taken by %s", key->name, taken != NULL ? taken->by : what);
+        not_taken(c, member, key, what, taken);
     else if (jd_node_is_null(&member->value))
         jd_error_at(c, member->place, "%s: has no value", key->name);
     else

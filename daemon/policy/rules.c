@@ -2,6 +2,7 @@
  * which of them a rule takes, its kind's row says (engine/conflicts/conflicts.h). */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/contract.h"
 #include "base/str.h"
 #include "engine/conflicts/conflicts.h"
@@ -78,29 +79,31 @@ static void read_case_selector(struct jd_compile *c, const struct jd_key *key, c
     *(const struct jd_selector **)out = selector;
 }
 
+const struct jd_key jd_when_keys[] = {
+    {"phase", read_phase, .offset = offsetof(struct jd_severity_case, phase)},
+    {"within", read_case_span, .offset = offsetof(struct jd_severity_case, within)},
+    {"a", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
+    {"b", read_case_selector, .offset = offsetof(struct jd_severity_case, b)},
+    {"of", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
+    {"observed", jd_read_observed, .offset = 0},
+    {0},
+};
+
 static void read_when(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    static const struct jd_key keys[] = {
-        {"phase", read_phase, .offset = offsetof(struct jd_severity_case, phase)},
-        {"within", read_case_span, .offset = offsetof(struct jd_severity_case, within)},
-        {"a", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
-        {"b", read_case_selector, .offset = offsetof(struct jd_severity_case, b)},
-        {"of", read_case_selector, .offset = offsetof(struct jd_severity_case, a)},
-        {"observed", jd_read_observed, .offset = 0},
-        {0},
-    };
-    if (jd_read_map(c, node, key->name, keys, NULL, out) && node->count == 0)
+    if (jd_read_map(c, node, key->name, jd_when_keys, NULL, out) && node->count == 0)
         jd_error_at(c, node->place, "when: is empty: leave it out of the last case");
 }
+
+const struct jd_key jd_severity_keys[] = {
+    {"when", read_when, .offset = 0},
+    {"level", read_severity, .offset = offsetof(struct jd_severity_case, severity), .required = true},
+    {0},
+};
 
 static void read_severities(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                             void *out)
 {
-    static const struct jd_key keys[] = {
-        {"when", read_when, .offset = 0},
-        {"level", read_severity, .offset = offsetof(struct jd_severity_case, severity), .required = true},
-        {0},
-    };
     struct jd_rule *rule = &((struct written_rule *)out)->rule;
     uint32_t count = node->kind == JD_NODE_LIST ? node->count : 1;
     struct jd_severity_case *cases = jd_arena_array(c->arena, count + 1, sizeof *cases);
@@ -112,15 +115,18 @@ static void read_severities(struct jd_compile *c, const struct jd_key *key, cons
         read_severity(c, key, node, &cases[0].severity);
     for (uint32_t i = 0; node->kind == JD_NODE_LIST && i < count; i++) {
         bool is_last = i + 1 == count;
-        if (!jd_read_map(c, &node->items[i], "a case of severity", keys, NULL, &cases[i]))
+        if (!jd_read_map(c, &node->items[i], "a case of severity", jd_severity_keys, NULL, &cases[i]))
             continue;
         bool has_when = jd_node_member(&node->items[i], "when") != NULL;
-        if (is_last && has_when)
+        if (is_last && has_when) {
             jd_error_at(c, node->items[i].place,
                         "severity: the last case must hold always: { level: ... } without when:");
-        if (!is_last && !has_when)
+            jd_problem_hint(c->problems, "add a last line such as - { level: low }");
+        } else if (!is_last && !has_when) {
             jd_error_at(c, node->items[i].place,
                         "severity: only the last case has no when:; those after it never apply");
+            jd_problem_hint(c->problems, "give it a when:, or move it to the end");
+        }
     }
     rule->severities = cases;
     rule->severity_count = count;
@@ -133,7 +139,7 @@ static void read_severities(struct jd_compile *c, const struct jd_key *key, cons
 static void read_nothing(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out);
 
-static const struct jd_key rule_keys[] = {
+const struct jd_key jd_rule_keys[] = {
     {"id", jd_read_name, .offset = RULE(id), .required = true},
     {"version", jd_read_integer, .offset = RULE(version), .required = true, .min = 1, .max = VERSION_MAX},
     {"kind", read_nothing, .required = true},
@@ -182,6 +188,18 @@ static const struct jd_key rule_keys[] = {
     {.name = "joint_within"},
     {0},
 };
+
+/* Which kinds have a parameter, as the hint of the problem added last. */
+static void hint_kinds(struct jd_compile *c, uint32_t parameter)
+{
+    struct jd_buf names;
+    jd_buf_init(&names, c->arena);
+    for (const struct jd_conflict_kind *k = jd_conflict_kinds; k->name != NULL; k++)
+        if (((k->required | k->optional) & parameter) != 0)
+            jd_buf_printf(&names, "%s%s", names.size > 0 ? ", " : "", k->name);
+    if (names.size > 0)
+        jd_problem_hint(c->problems, "kinds that take it: " JD_STR_FMT, JD_STR_ARG(jd_buf_done(&names)));
+}
 
 /* kind: is looked up before the other keys, which depend on it. */
 static void read_nothing(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
@@ -268,12 +286,19 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
     rule->unless_count = w->unless.count;
     rule->unless_joint = w->unless.joint;
     if (w->unless.joint && rule->kind != NULL &&
-        ((rule->kind->required | rule->kind->optional) & JD_TAKES_JOINT) == 0)
-        jd_error_at(c, node->place, "unless: joint is not taken by kind %s", rule->kind->name);
+        ((rule->kind->required | rule->kind->optional) & JD_TAKES_JOINT) == 0) {
+        jd_error_at(c, jd_node_member(node, "unless")->place, "unless: joint is not taken by kind %s",
+                    rule->kind->name);
+        hint_kinds(c, JD_TAKES_JOINT);
+    }
     const struct jd_member *to = jd_node_member(node, "valid_to");
     if (rule->valid_from != JD_TIME_NONE && rule->valid_to != JD_TIME_NONE &&
-        rule->valid_from >= rule->valid_to && to != NULL)
+        rule->valid_from >= rule->valid_to && to != NULL) {
         jd_error_at(c, to->value.place, "valid_to: must be later than valid_from");
+        jd_problem_hint(c->problems,
+                        "valid_from is at line %u; a rule holds from the one, included, to the other",
+                        jd_node_member(node, "valid_from")->place.line);
+    }
     jd_finish_parameters(c, w, node);
     check_fires(c, w, node->place);
 }
@@ -309,9 +334,12 @@ static void sort_rules(struct jd_rule *rules, uint32_t count)
 
 void jd_compile_rules(struct jd_compile *c, const struct jd_node *root)
 {
-    if (root->kind != JD_NODE_LIST || root->count > RULES_MAX) {
-        jd_expected(c, root, "conflicts.yaml",
-                    "a list of at most 1000 rules (- { id: ..., kind: ..., ... })");
+    if (root->kind != JD_NODE_LIST) {
+        jd_expected(c, root, "conflicts.yaml", "a list of rules (- { id: ..., kind: ..., ... })");
+        return;
+    }
+    if (root->count > RULES_MAX) {
+        jd_error_at(c, root->items[RULES_MAX].place, "conflicts.yaml has more than %d rules", RULES_MAX);
         return;
     }
     struct jd_rule *rules = jd_arena_array(c->arena, root->count, sizeof *rules);
@@ -324,9 +352,10 @@ void jd_compile_rules(struct jd_compile *c, const struct jd_node *root)
         /* Without a kind all keys are read, to find what else is wrong. */
         struct jd_taken taken = {.allowed = UINT32_MAX};
         if (w.rule.kind != NULL)
-            taken = (struct jd_taken){w.rule.kind->required | w.rule.kind->optional, w.rule.kind->required,
-                                      jd_arena_printf(c->arena, "kind %s", w.rule.kind->name).ptr};
-        if (!jd_read_map(c, node, "a rule", rule_keys, &taken, &w))
+            taken =
+                (struct jd_taken){w.rule.kind->required | w.rule.kind->optional, w.rule.kind->required,
+                                  jd_arena_printf(c->arena, "kind %s", w.rule.kind->name).ptr, hint_kinds};
+        if (!jd_read_map(c, node, "a rule", jd_rule_keys, &taken, &w))
             continue;
         finish_rule(c, &w, node);
         rules[count] = w.rule;

@@ -8,7 +8,14 @@
 #include "policy/compile.h"
 #include "policy/value.h"
 
-enum { CONDITIONS_MAX = 64, VALUES_MAX = 1024, VALUE_SIZE_MAX = 256, NAMES_MAX = 96, FIELDS_MAX = 16 };
+enum {
+    CONDITIONS_MAX = 64,
+    VALUES_MAX = 1024,
+    VALUE_SIZE_MAX = 256,
+    NAMES_MAX = 96,
+    FIELDS_MAX = 16,
+    TYPES_MAX = 256
+};
 
 static const char *const operator_names[] = {"in", "not_in", "ne", "lt", "le", "gt", "ge", "exists", NULL};
 
@@ -128,6 +135,7 @@ static bool read_comparison(struct subject *s, const struct jd_node *node)
         return false;
     }
     jd_error_at(s->c, node->place, "%s: only numbers and times are compared with lt, le, gt and ge", s->name);
+    jd_problem_hint(s->c->problems, "name the values: [a, b], or {not_in: [a, b]}");
     return false;
 }
 
@@ -208,6 +216,20 @@ static void read_field(struct jd_compile *c, const struct jd_member *member, str
     }
 }
 
+static void unknown_type(struct jd_compile *c, struct jd_place place, struct jd_str name)
+{
+    const char *names[TYPES_MAX + 1];
+    uint32_t count = 0;
+    const struct jd_event_type *type;
+    for (uint32_t i = 0; (type = jd_event_type_at(i)) != NULL && count < TYPES_MAX; i++)
+        if (type->class != JD_CLASS_NONE)
+            names[count++] = type->name.ptr;
+    names[count] = NULL;
+    jd_error_at(c, place, "type: no event type is named \"" JD_STR_FMT "\" (schemas/types.csv)",
+                JD_STR_ARG(name));
+    jd_problem_suggest(c->problems, name, names);
+}
+
 /* The classes of the named types; reports types that are not listed or are ignored. */
 static uint32_t classes_of(struct jd_compile *c, const struct jd_condition *condition, struct jd_place place)
 {
@@ -217,8 +239,7 @@ static uint32_t classes_of(struct jd_compile *c, const struct jd_condition *cond
     for (uint32_t i = 0; i < condition->text_count; i++) {
         const struct jd_event_type *type = jd_event_type_of(condition->texts[i]);
         if (type == NULL)
-            jd_error_at(c, place, "type: no event type is named \"" JD_STR_FMT "\" (schemas/types.csv)",
-                        JD_STR_ARG(condition->texts[i]));
+            unknown_type(c, place, condition->texts[i]);
         else if (type->class == JD_CLASS_NONE)
             jd_error_at(c, place, "type: events of type \"" JD_STR_FMT "\" are ignored (schemas/types.csv)",
                         JD_STR_ARG(condition->texts[i]));
@@ -312,6 +333,12 @@ void jd_read_selector(struct jd_compile *c, const struct jd_key *key, const stru
     *(struct jd_selector *)out = selector;
 }
 
+static void empty_unless(struct jd_compile *c, const struct jd_key *key, struct jd_place place)
+{
+    jd_error_at(c, place, "%s: an empty selector would leave out every touch", key->name);
+    jd_problem_hint(c->problems, "say which: { initiated_by: hcp }; or leave %s: out", key->name);
+}
+
 void jd_read_selector_list(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                            void *out)
 {
@@ -332,8 +359,7 @@ void jd_read_selector_list(struct jd_compile *c, const struct jd_key *key, const
             jd_expected(c, &nodes[i], key->name, "`joint`, or a selector such as { role: msl }");
         } else {
             if (nodes[i].count == 0)
-                jd_error_at(c, nodes[i].place, "%s: an empty selector would leave out every touch",
-                            key->name);
+                empty_unless(c, key, nodes[i].place);
             jd_read_selector(c, key, &nodes[i], &items[unless->count++]);
         }
     }
@@ -400,6 +426,14 @@ void jd_read_same(struct jd_compile *c, const struct jd_key *key, const struct j
         read_fields(c, key, node, out);
 }
 
+static void list_in_different(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                              uint16_t field)
+{
+    jd_error_at(c, node->place, "%s: %s holds a list; lists are only compared by same:", key->name,
+                jd_touch_fields[field].name);
+    jd_problem_hint(c->problems, "compare a field with one value, such as actor, team or product");
+}
+
 void jd_read_different(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     struct jd_fields *fields = out;
@@ -413,6 +447,5 @@ void jd_read_different(struct jd_compile *c, const struct jd_key *key, const str
     }
     for (uint32_t i = 0; i < fields->count; i++)
         if (jd_touch_fields[fields->items[i].field].many)
-            jd_error_at(c, node->place, "%s: %s holds a list; lists are only compared by same:", key->name,
-                        jd_touch_fields[fields->items[i].field].name);
+            list_in_different(c, key, node, fields->items[i].field);
 }

@@ -275,8 +275,8 @@ Test(mistakes, in_rules)
 Test(mistakes, in_the_list_of_rules)
 {
     static const struct mistake rows[] = {
-        {"{ a: b }\n", 1, 1, "a list of at most 1000 rules", NULL},
-        {"text\n", 1, 1, "a list of at most 1000 rules", NULL},
+        {"{ a: b }\n", 1, 1, "expected a list of rules", NULL},
+        {"text\n", 1, 1, "expected a list of rules", NULL},
         {"- text\n", 1, 3, "a rule: expected a map", NULL},
         {"- [a]\n", 1, 3, "a rule: expected a map", NULL},
         {"- " RULE "\n- " RULE "\n", 2, 9, "id: \"r\" is taken", "line 1"},

@@ -9,6 +9,9 @@
 
 #include <criterion/criterion.h>
 
+#include "base/buf.h"
+#include "base/str.h"
+
 static char directory[512];
 
 const char *scratch(void)
@@ -75,4 +78,38 @@ const struct jd_problem *find_problem(const struct jd_diagnostics *problems, con
     }
     jd_diagnostics_print(problems, stderr);
     return NULL;
+}
+
+static void add_member(struct jd_buf *out, const char *name, struct jd_str bytes)
+{
+    jd_buf_printf(out, "%s %u\n", name, bytes.size);
+    jd_buf_str(out, bytes);
+    jd_buf_byte(out, '\n');
+}
+
+struct jd_policy *compile_with(const char *file, struct jd_str text, struct jd_diagnostics *problems)
+{
+    static const struct {
+        const char *name, *text;
+    } others[] = {{"conflicts.yaml", "[]\n"}, {"policy.yaml", "name: test\n"}};
+    struct jd_arena arena;
+    struct jd_buf bundle;
+    bool written = false;
+    jd_arena_init(&arena, (size_t)64 << 20);
+    jd_buf_init(&bundle, &arena);
+    jd_buf_text(&bundle, "journeyd-policy 1\n");
+    for (size_t i = 0; i < JD_COUNT(others); i++) { /* in the order of their names */
+        if (!written && strcmp(file, others[i].name) <= 0) {
+            add_member(&bundle, file, text);
+            written = true;
+        }
+        if (strcmp(file, others[i].name) != 0)
+            add_member(&bundle, others[i].name, jd_str_of(others[i].text));
+    }
+    if (!written)
+        add_member(&bundle, file, text);
+    jd_diagnostics_init(problems);
+    struct jd_policy *policy = jd_policy_from_bundle(jd_buf_done(&bundle), (struct jd_str){0}, problems);
+    jd_arena_done(&arena);
+    return policy;
 }

@@ -2,7 +2,7 @@
 #ifndef JOURNEYD_TESTS_POLICY_SUPPORT_H
 #define JOURNEYD_TESTS_POLICY_SUPPORT_H
 
-#include "policy/diagnostics.h"
+#include "policy/policy.h"
 
 /* A new directory below $TMPDIR; static, one a test process. Removed by scratch_done. */
 const char *scratch(void);
@@ -10,6 +10,10 @@ void scratch_done(void);
 /* Writes a file there (directories on the way are made) and returns its path; static until the next call. */
 const char *scratch_write(const char *name, const void *bytes, size_t size);
 const char *scratch_text(const char *name, const char *text);
+
+/* Compiles, without touching a disk, a policy whose `file` holds `text` and whose other files are small and
+ * right. Zones of the system are not there. `problems` is initialised; both are the caller's to free. */
+struct jd_policy *compile_with(const char *file, struct jd_str text, struct jd_diagnostics *problems);
 
 /* The first problem whose place and texts fit: line and column 0 fit any, NULL texts too. The file's name
  * must end with `file`. NULL: none, and all problems are printed. */
