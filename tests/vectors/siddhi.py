@@ -13,8 +13,8 @@ from siddhi_rules import (ALIGNED, BY_NUMBER, EVERY_INSIDE, FEEDS, INCOMPLETE, L
 DAY = 86400000  # ms
 
 Partial = collections.namedtuple("Partial", "refs last ms begun")
-Partial.__doc__ = """What of a match is there. refs: {ref: event id}; last: (element, event id) that the next rule's a
-must be; ms: when its newest element was complete; begun: when its first event came."""
+Partial.__doc__ = """What of a match is there. refs: {ref: event id, or ids}; last: (element, event id) that the next
+rule's a must be; ms: when its newest element was complete; begun: when its first event came."""
 
 
 def plain(chain):
@@ -50,8 +50,8 @@ class Match(Pattern):
 
     def __init__(self, app, chain, vector):
         self.moves = []
-        self.lead, self.ends, self.crossing = None, None, False
-        if any(isinstance(e, Event) and e.count for e in elements(chain)):
+        self.lead, self.ends, self.crossing, self.between = None, None, False, []
+        if any(isinstance(e, Event) and e.count and not self.may_repeat(e, chain) for e in elements(chain)):
             raise Unexpressed(REPEATED)
         chain, choice, self.distinct = plain(chain)
         super().__init__(app, chain, choice, vector)
@@ -60,6 +60,13 @@ class Match(Pattern):
             self.step(item, index == len(items) - 1)
         if self.lead or not self.moves:
             raise Unexpressed(LAST_WAIT)
+
+    @staticmethod
+    def may_repeat(event, chain):
+        """Of elements that repeat: the first of a pattern, and one in its middle that may be absent."""
+        if event not in chain.items[:-1] or chain.mode != "->" or any(isinstance(i, Every) for i in chain.items):
+            return False
+        return (event.count[0] > 0) == (event is chain.items[0])
 
     # Steps: each adds rules, and a move from partial matches to longer ones
 
@@ -74,6 +81,8 @@ class Match(Pattern):
             self.begin(events, absents, op, last)
         elif self.lead:
             self.after_lead(events, absents, op)
+        elif not absents and op is None and events[0].count:
+            self.between.append((events[0], [(a, self.arrow(a, events[0])) for a in self.ends]))
         elif not absents and op != "and":
             self.follow(events, None, last)
         elif not absents:
@@ -97,6 +106,9 @@ class Match(Pattern):
                     Partial({e.ref: a.instance[0]}, (e, a.instance[0]), self.ms[a.instance[0]], self.ms[a.instance[0]])
                     for rule, e in rules.items() for a in alerts[rule]])
                 return
+            if events[0].count:
+                self.several(events[0])
+                return
             started = [Partial({e.ref: c.id}, (e, c.id), c.ms, c.ms) for e in events for c in self.candidates(e)]
             alone = self.alone(events) if self.strict and self.choice == "first" else None
             self.moves.append(lambda _, alerts: [p for p in started if alone is None or any(
@@ -112,6 +124,15 @@ class Match(Pattern):
         else:
             self.lead = (events, absents, op)
             self.once = self.strict and self.choice == "first" and op is None
+
+    def several(self, event):
+        """An element that must come so often first: frequency, whose alert the next rule's a shares (S3)."""
+        least, most = event.count
+        rules = [self.case.rule("frequency", of=self.selector(event.stream, atoms), window=LONG, at_least=least)
+                 for atoms in self.atoms_of(event)]
+        self.moves.append(lambda _, alerts: [
+            Partial({event.ref: a.evidence[:most]}, (event, a.instance[0]), self.ms[a.instance[0]],
+                    self.ms[a.evidence[0]]) for rule in rules for a in alerts[rule]])
 
     def atoms_of(self, element):
         return [self.settled(atoms, None) for atoms in alternatives(element.condition)]
@@ -151,20 +172,26 @@ class Match(Pattern):
                 yield next(x for x in a.evidence if x != a.instance[0]), a.instance[0]
 
     def follow(self, events, without, last):
-        crossing = self.crossing
+        crossing, between = self.crossing, self.between
         arrows = [(a, b, self.arrow(a, b, None if self.strict else without, last, crossing))
                   for a in self.ends for b in events]
 
         def move(partials, alerts):
             made = []
             for p in partials:
-                nexts = [Partial({**p.refs, b.ref: y}, (b, y), self.ms[y], p.begun) for a, b, rules in arrows
-                         for x, y in self.pairs(rules, alerts)
+                nexts = [Partial({**p.refs, **self.passed(between, p, y, alerts), b.ref: y}, (b, y), self.ms[y],
+                                 p.begun) for a, b, rules in arrows for x, y in self.pairs(rules, alerts)
                          if (a, x) == p.last and self.ms[y] > p.ms]
                 made += sorted(nexts, key=lambda n: n.ms)[:1] if crossing else nexts
             return made
         self.moves.append(move)
-        self.ends, self.crossing = events, False
+        self.ends, self.crossing, self.between = events, False, []
+
+    def passed(self, between, p, end, alerts):
+        """What there is of elements that may be absent, before `end`."""
+        return {e.ref: tuple(sorted((y for a, rules in arrows for x, y in self.pairs(rules, alerts)
+                                     if (a, x) == p.last and self.ms[y] < self.ms[end]), key=self.ms.get))[:e.count[1]]
+                for e, arrows in between}
 
     def first_only(self, partials):
         """Without every, what waits is the first of its kind in each partition (S5)."""
@@ -275,7 +302,7 @@ class Match(Pattern):
         """Whether ours and Siddhi's match must have the same event for `ref` (S5): its last element, the latest of an
         element under every, else the only candidate."""
         element = next(e for e in self.positives() if e.ref == ref)
-        if self.choice == "all" or element in self.ends:
+        if self.choice == "all" or element in self.ends or element.count:
             return True
         since, most = collections.defaultdict(int), 0
         for p in matches:
@@ -292,11 +319,11 @@ class Match(Pattern):
         ends = [e.ref for e in self.ends]
 
         def key(row):
-            own = tuple(v for v, (ref, _) in zip(row, columns) if ref in ends)
+            own = tuple(v for v, (ref, *_) in zip(row, columns) if ref in ends)
             if not self.by_value:
                 return own
             element, attribute = self.by_value
-            named = [(a, v) for v, (ref, a) in zip(row, columns) if ref == element.ref]
+            named = [(a, v) for v, (ref, a, _) in zip(row, columns) if ref == element.ref]
             return own, [c.values[attribute] for c in self.candidates(element)
                          if all(c.values[a] == v for a, v in named)][0]
         return list({key(row): row for row in rows}.values())
@@ -304,8 +331,12 @@ class Match(Pattern):
 
 def rows_of(match, columns, matches):
     values = {e.id: e.values for e in match.inputs}
-    return [[values[p.refs[ref]].get(attribute) if ref in p.refs else None for ref, attribute in columns]
-            for p in matches]
+
+    def value(refs, ref, attribute, which):
+        found = refs.get(ref, ())
+        found = found if isinstance(found, tuple) else (found,)
+        return values[found[which or 0]].get(attribute) if len(found) > max(which or 0, 0) else None
+    return [[value(p.refs, *column) for column in columns] for p in matches]
 
 
 def expectation(vector):
@@ -327,7 +358,7 @@ def compare(match, columns, expected, matches):
     if rows is None or not columns or any(c is None or c[0] is None for c in columns):
         return None if len(matches) == count else "%d matches, expected %d" % (len(matches), count)
     got = rows_of(match, columns, matches)
-    keep = [i for i, (ref, _) in enumerate(columns) if match.shows(ref, matches)]
+    keep = [i for i, (ref, *_) in enumerate(columns) if match.shows(ref, matches)]
     got, rows = ([repr([row[i] for i in keep]) for row in match.latest(columns, r)] for r in (got, rows))
     got, rows = (sorted(set(r) if match.distinct else r) for r in (got, rows))
     return None if got == rows else "got %s, expected %s" % (got, rows)

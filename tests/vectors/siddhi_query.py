@@ -215,14 +215,14 @@ def source(text):
 
 
 def columns(text):
-    """(ref, attribute) of each, None for what is computed or picks one of several events."""
+    """(ref, attribute, which of several events or None) of each; None for what is computed."""
     if text.strip() == "*":
         return []
     found = []
     for column in re.split(r",(?![^(]*\))", text):
         expression = re.split(r"\bas\b", column)[0].strip()
-        plain = re.fullmatch(r"(?:(\w+)\.)?(\w+)", expression)
-        found.append(plain and (plain[1], plain[2]))
+        plain = re.fullmatch(r"(?:(\w+)(?:\[(\d+|last)\])?\.)?(\w+)", expression)
+        found.append(plain and (plain[1], plain[3], plain[2] and (-1 if plain[2] == "last" else int(plain[2]))))
     return found
 
 
