@@ -12,13 +12,13 @@ struct match {
     struct jd_buf *out;
     char path[256]; /* where in the item we are: evidence[1].actor.id */
     size_t path_size;
-    bool is_same;
+    uint32_t differences;
 };
 
 static void differ(struct match *m, const char *expected, struct jd_str text, const json_t *got)
 {
     char *shown = got != NULL ? json_dumps(got, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL;
-    m->is_same = false;
+    m->differences++;
     jd_buf_printf(m->out, "%s%.*s%sexpected %s" JD_STR_FMT ", got %s\n", m->indent, (int)m->path_size,
                   m->path, m->path_size > 0 ? ": " : "", expected, JD_STR_ARG(text),
                   shown != NULL ? shown : "nothing");
@@ -112,9 +112,9 @@ static void match_node(struct match *m, const struct jd_node *expected, const js
     }
 }
 
-bool jd_match(const struct jd_node *expected, const json_t *got, const char *indent, struct jd_buf *out)
+uint32_t jd_match(const struct jd_node *expected, const json_t *got, const char *indent, struct jd_buf *out)
 {
-    struct match m = {.indent = indent, .out = out, .path_size = 0, .is_same = true};
+    struct match m = {.indent = indent, .out = out, .path_size = 0, .differences = 0};
     match_node(&m, expected, got);
-    return m.is_same;
+    return m.differences;
 }

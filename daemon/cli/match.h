@@ -10,8 +10,8 @@
 #include "base/buf.h"
 #include "policy/yaml.h"
 
-/* True: it matches. False: a line for each difference is appended to `out`, each begun with `indent`:
+/* How many values differ; 0: it matches. A line for each is appended to `out`, begun with `indent`:
  * `status: expected open, got retracted`. `got` NULL is absent. */
-bool jd_match(const struct jd_node *expected, const json_t *got, const char *indent, struct jd_buf *out);
+uint32_t jd_match(const struct jd_node *expected, const json_t *got, const char *indent, struct jd_buf *out);
 
 #endif

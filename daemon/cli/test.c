@@ -8,7 +8,9 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
-#include "cli/match.h"
+#include "cli/difference.h"
+#include "cli/progress.h"
+#include "cli/results.h"
 #include "cli/scenario.h"
 #include "cli/virtual.h"
 #include "policy/policy.h"
@@ -18,13 +20,14 @@
 enum { DEPTH_MAX = 16, PATH_SIZE_MAX = 4096 };
 
 struct arguments {
-    bool tap;
+    const char *format;
 };
 
 /* Policies are loaded once a directory. */
 struct loaded {
     char *path;
-    struct jd_policy *policy; /* NULL: it has errors, which are printed */
+    struct jd_policy *policy; /* NULL: it has errors */
+    char *problems;           /* those, as text; NULL: none */
     struct loaded *next;
 };
 
@@ -34,10 +37,9 @@ struct names {
 };
 
 struct runner {
-    bool tap;
+    struct jd_results *results;
     struct jd_wire *wire;
     struct loaded *policies;
-    uint64_t passed, failed;
 };
 
 /* One scenario under way. */
@@ -188,41 +190,13 @@ static bool play_record(struct play *play, const struct jd_step *step)
     return record.record_time == JD_TIME_NONE || jd_virtual_move(play->virtual, 0, record.record_time);
 }
 
-static void show_item(struct play *play, const json_t *item)
-{
-    char *text = json_dumps(item, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    jd_buf_printf(&play->diff, "    got: %s\n", text != NULL ? text : "?");
-    free(text);
-}
-
 static void expect_list(struct play *play, const struct jd_step *step, enum jd_expected which)
 {
-    const struct jd_node *expected = step->expected[which];
-    const json_t *seen = play->seen[which];
-    const size_t got = json_array_size(seen);
-    const size_t wanted =
-        expected->kind == JD_NODE_LIST ? expected->count : (size_t)strtoul(expected->text.ptr, NULL, 10);
     struct jd_buf lines;
     jd_buf_init(&lines, &play->arena);
-    bool is_same = got == wanted;
-    for (size_t i = 0; expected->kind == JD_NODE_LIST && i < expected->count && i < got; i++) {
-        char indent[64];
-        snprintf(indent, sizeof(indent), "    %s[%zu] ", jd_expected_names[which], i);
-        is_same = jd_match(&expected->items[i], json_array_get(seen, i), indent, &lines) && is_same;
-    }
-    if (is_same) {
-        return;
-    }
-    jd_buf_printf(&play->diff, "  " JD_STR_FMT ":%u: %s", JD_STR_ARG(step->place.file), step->place.line,
-                  jd_expected_names[which]);
-    if (got == wanted) {
-        jd_buf_text(&play->diff, " differ\n");
-    } else {
-        jd_buf_printf(&play->diff, ": expected %zu, got %zu\n", wanted, got);
-    }
-    jd_buf_str(&play->diff, jd_buf_done(&lines));
-    for (size_t i = 0; got != wanted && i < got; i++) {
-        show_item(play, json_array_get(seen, i));
+    if (!jd_difference(jd_expected_names[which], step->expected[which], play->seen[which], &lines)) {
+        jd_buf_printf(&play->diff, JD_STR_FMT ":%u: ", JD_STR_ARG(step->place.file), step->place.line);
+        jd_buf_str(&play->diff, jd_buf_done(&lines));
     }
 }
 
@@ -245,70 +219,79 @@ static bool play_step(struct play *play, const struct jd_step *step)
     return true;
 }
 
-static struct jd_policy *policy_at(struct runner *runner, struct jd_str path)
+/* What there is to say, as one text. Owned; NULL: nothing. */
+static char *problems_text(const struct jd_diagnostics *problems)
 {
-    for (struct loaded *loaded = runner->policies; loaded != NULL; loaded = loaded->next) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = problems->count > 0 ? must(open_memstream(&text, &size)) : NULL;
+    if (out != NULL) {
+        jd_diagnostics_print(problems, out);
+        fclose(out); /* memory only */
+    }
+    return text;
+}
+
+static const struct loaded *policy_at(struct runner *runner, struct jd_str path)
+{
+    for (const struct loaded *loaded = runner->policies; loaded != NULL; loaded = loaded->next) {
         if (strcmp(loaded->path, path.ptr) == 0) {
-            return loaded->policy;
+            return loaded;
         }
     }
     struct jd_diagnostics problems;
     jd_diagnostics_init(&problems);
     struct loaded *loaded = must(calloc(1, sizeof(*loaded)));
-    *loaded = (struct loaded){must(strdup(path.ptr)), jd_policy_load(path.ptr, &problems), runner->policies};
+    struct jd_policy *policy = jd_policy_load(path.ptr, &problems);
+    *loaded = (struct loaded){must(strdup(path.ptr)), policy, problems_text(&problems), runner->policies};
     runner->policies = loaded;
-    if (problems.count > 0) {
-        jd_diagnostics_print(&problems, stderr);
+    if (policy != NULL && loaded->problems != NULL) {
+        fputs(loaded->problems, stderr); /* warnings; of errors each scenario speaks */
     }
     jd_diagnostics_done(&problems);
-    return loaded->policy;
+    return loaded;
 }
 
-/* The result, as a person or a TAP reader wants it. */
-static void report(struct runner *runner, struct jd_str name, struct jd_place place, struct jd_str diff)
+static void play_steps(struct play *play, const struct jd_program *program)
 {
-    const bool is_passed = diff.size == 0;
-    *(is_passed ? &runner->passed : &runner->failed) += 1;
-    if (runner->tap) {
-        printf("%s %llu - " JD_STR_FMT "\n", is_passed ? "ok" : "not ok",
-               (unsigned long long)(runner->passed + runner->failed), JD_STR_ARG(name));
-    } else {
-        printf("%s  " JD_STR_FMT "  (" JD_STR_FMT ":%u)\n", is_passed ? "ok  " : "FAIL", JD_STR_ARG(name),
-               JD_STR_ARG(place.file), place.line);
+    play->virtual = must(jd_virtual_new(program, 1, receive, play));
+    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
+        play->seen[i] = must(json_array());
     }
-    uint32_t from = 0;
-    for (uint32_t i = 0; i < diff.size; i++) {
-        if (diff.ptr[i] == '\n') {
-            printf("%s%.*s\n", runner->tap ? "#" : "", (int)(i - from), diff.ptr + from);
-            from = i + 1;
+    for (uint32_t i = 0; i < play->scenario->step_count; i++) {
+        if (!play_step(play, &play->scenario->steps[i])) {
+            jd_buf_printf(&play->diff, "step %u could not be run\n", i + 1);
         }
     }
+    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
+        json_decref(play->seen[i]);
+    }
+    jd_virtual_free(play->virtual);
 }
 
 static void play_scenario(struct runner *runner, const struct jd_scenario *scenario)
 {
     struct play play = {.runner = runner, .scenario = scenario};
+    struct jd_progress clock;
+    jd_progress_start(&clock, "scenarios");
     jd_arena_init(&play.arena, (size_t)256 << 20);
     jd_buf_init(&play.diff, &play.arena);
-    struct jd_policy *policy = policy_at(runner, scenario->policy);
-    if (policy == NULL) {
-        jd_buf_printf(&play.diff, "  the policy " JD_STR_FMT " has errors\n", JD_STR_ARG(scenario->policy));
+    const struct loaded *loaded = policy_at(runner, scenario->policy);
+    enum jd_test_outcome outcome = JD_TEST_ERROR;
+    if (loaded->policy == NULL) {
+        jd_buf_printf(&play.diff, "the policy " JD_STR_FMT " has errors:\n%s", JD_STR_ARG(scenario->policy),
+                      loaded->problems);
     } else {
-        play.virtual = must(jd_virtual_new(jd_policy_program(policy), 1, receive, &play));
-        for (int i = 0; i < JD_EXPECT_COUNT; i++) {
-            play.seen[i] = must(json_array());
-        }
-        for (uint32_t i = 0; i < scenario->step_count; i++) {
-            if (!play_step(&play, &scenario->steps[i])) {
-                jd_buf_printf(&play.diff, "  step %u could not be run\n", i + 1);
-            }
-        }
+        play_steps(&play, jd_policy_program(loaded->policy));
+        outcome = play.diff.size == 0 ? JD_TEST_PASSED : JD_TEST_FAILED;
     }
-    report(runner, scenario->name, scenario->place, jd_buf_done(&play.diff));
-    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
-        json_decref(play.seen[i]);
-    }
-    jd_virtual_free(play.virtual);
+    const struct jd_result result = {.outcome = outcome,
+                                     .file = scenario->place.file,
+                                     .line = scenario->place.line,
+                                     .name = scenario->name,
+                                     .text = jd_buf_done(&play.diff),
+                                     .seconds = jd_progress_end(&clock)};
+    jd_results_add(runner->results, &result);
     jd_arena_done(&play.arena);
 }
 
@@ -320,18 +303,22 @@ static void play_file(struct runner *runner, const char *path)
     uint32_t count = 0;
     jd_arena_init(&arena, (size_t)256 << 20);
     jd_diagnostics_init(&problems);
-    if (jd_scenarios_read(path, &arena, &problems, &scenarios, &count)) {
-        for (uint32_t i = 0; i < count; i++) {
-            play_scenario(runner, &scenarios[i]);
-        }
-    } else {
-        const struct jd_place place = {.file = jd_str_of(path), .line = 1};
-        report(runner, jd_str_of(path), place, JD_STR("  the file has errors\n"));
+    const bool is_read = jd_scenarios_read(path, &arena, &problems, &scenarios, &count);
+    char *text = problems_text(&problems);
+    if (!is_read) {
+        const struct jd_result result = {.outcome = JD_TEST_ERROR,
+                                         .file = jd_str_of(path),
+                                         .line = 1,
+                                         .name = jd_str_of(path),
+                                         .text = jd_arena_printf(&arena, "the file has errors:\n%s", text)};
+        jd_results_add(runner->results, &result);
+    } else if (text != NULL) {
+        fputs(text, stderr);
     }
-    if (problems.count > 0) {
-        fflush(stdout);
-        jd_diagnostics_print(&problems, stderr);
+    for (uint32_t i = 0; is_read && i < count; i++) {
+        play_scenario(runner, &scenarios[i]);
     }
+    free(text);
     jd_diagnostics_done(&problems);
     jd_arena_done(&arena);
 }
@@ -345,6 +332,7 @@ static void free_all(struct runner *runner, struct names *names)
         runner->policies = loaded->next;
         jd_policy_free(loaded->policy);
         free(loaded->path);
+        free(loaded->problems);
         free(loaded);
     }
     for (size_t i = 0; i < names->count; i++) {
@@ -358,57 +346,57 @@ static enum jd_exit run(const void *arguments_given, const struct jd_words *oper
 {
     const struct arguments *arguments = arguments_given;
     const struct jd_wire_config config = {.in = JD_ENCODING_JSON, .clock_record = true};
-    struct runner runner = {.tap = arguments->tap, .wire = jd_wire_new(&config, err)};
+    enum jd_results_format format = JD_RESULTS_TEXT;
+    if (!jd_results_format_of(arguments->format, &format, err)) {
+        return JD_EXIT_USAGE;
+    }
+    struct runner runner = {.wire = jd_wire_new(&config, err)};
     struct names names = {0};
     bool ok = runner.wire != NULL;
     for (size_t i = 0; ok && i < operands->count; i++) {
         ok = find_operand(operands->items[i], &names, err);
     }
-    if (ok && runner.tap) {
-        puts("TAP version 13");
-    }
-    for (size_t i = 0; ok && i < names.count; i++) {
-        play_file(&runner, names.items[i]);
-    }
-    const uint64_t count = runner.passed + runner.failed;
-    if (ok && runner.tap) {
-        printf("1..%llu\n", (unsigned long long)count);
-    }
+    uint64_t failed = 0;
     if (ok) {
-        printf("%s%llu scenarios: %llu passed, %llu failed\n", runner.tap ? "# " : "",
-               (unsigned long long)count, (unsigned long long)runner.passed,
-               (unsigned long long)runner.failed);
+        runner.results = jd_results_new(format, stdout);
+        for (size_t i = 0; i < names.count; i++) {
+            play_file(&runner, names.items[i]);
+        }
+        failed = jd_results_end(runner.results);
     }
     free_all(&runner, &names);
     if (!ok) {
         return err->code;
     }
-    return runner.failed == 0 ? JD_EXIT_OK : JD_EXIT_DATA;
+    return failed == 0 ? JD_EXIT_OK : JD_EXIT_DATA;
 }
 
 static const struct jd_option options[] = {
-    {JD_OPTION_FLAG, false, "tap", NULL, "results in TAP (Test Anything Protocol)",
-     offsetof(struct arguments, tap), 0, 0},
+    {JD_OPTION_TEXT, false, "format", "FORMAT", "text, tap (version 14) or junit (XML); default text",
+     offsetof(struct arguments, format), 0, 0},
     {JD_OPTION_END, false, NULL, NULL, NULL, 0, 0, 0},
 };
 
 const struct jd_command jd_test_command = {
     .name = "test",
-    .usage = "DIR|FILE... [--tap]",
+    .usage = "DIR|FILE... [--format text|tap|junit]",
     .summary = "Run scenario files against a policy on the virtual clock",
-    .details =
-        "Of a directory, the *.yaml in every directory named tests are run. A scenario:\n\n"
-        "  name: a rep plans a visit the day after the MSL\n"
-        "  policy: ..                      # default: the directory above the file's\n"
-        "  steps:\n"
-        "    - event: { type: ..., hcp_id: h1, start: ..., recorded_at: ... }\n"
-        "    - profile: { hcp_id: h1, country: DE }\n"
-        "    - account_profile: { account_id: a1 }\n"
-        "    - advance: 2026-03-05T00:00:00Z\n"
-        "    - expect:                     # what came since the last expect, in order\n"
-        "        alerts: [ { rule: medical-commercial-week, status: open } ]\n"
-        "        triggers: 1               # or only how many\n\n"
-        "Of each item only the named fields are compared; null means absent. Exit code 65: one failed.\n",
+    .details = "Of a directory, the *.yaml in every directory named tests are run. A scenario:\n\n"
+               "  name: a rep plans a visit the day after the MSL\n"
+               "  policy: ..                      # default: the directory above the file's\n"
+               "  steps:\n"
+               "    - event: { type: ..., hcp_id: h1, start: ..., recorded_at: ... }\n"
+               "    - profile: { hcp_id: h1, country: DE }\n"
+               "    - account_profile: { account_id: a1 }\n"
+               "    - advance: 2026-03-05T00:00:00Z\n"
+               "    - expect:                     # what came since the last expect, in order\n"
+               "        alerts: [ { rule: medical-commercial-week, status: open } ]\n"
+               "        triggers: 1               # or only how many\n\n"
+               "Of each item only the named fields are compared; null means absent. What is expected and "
+               "does not come\n"
+               "is shown beside the nearest of what came, field by field. Every scenario runs, whatever the "
+               "others did.\n"
+               "Exit code 65: one failed, or its file or policy has errors.\n",
     .options = options,
     .arguments_size = sizeof(struct arguments),
     .operands_min = 1,

@@ -10,7 +10,7 @@ while IFS= read -r line; do
     "not ok "*) fail "${line#*- }" ;;
     "#"*) echo "$line" ;;
     esac
-done < <(timeout 120 "$JOURNEYD" test config/policies --tap)
+done < <(timeout 120 "$JOURNEYD" test config/policies --format tap)
 
 mkdir -p "$scratch/tests"
 policy=$PWD/config/policies/starter
@@ -27,7 +27,8 @@ scenario good "$rep" "$msl" '  - expect: { alerts: [{ status: open, observed: 86
 ends "numbers, instants and absence compare by value" 0 "^1 scenarios: 1 passed, 0 failed" "$JOURNEYD" test "$scratch/tests/good.yaml"
 scenario wrong "$rep" "$msl" '  - expect: { alerts: [{ status: retracted, evidence: [{ id: m1 }, { actor: { id: x } }] }] }'
 ends "a wrong value: exit code" 65 "^1 scenarios: 0 passed, 1 failed" "$JOURNEYD" test "$scratch/tests/wrong.yaml"
-ends "a wrong value: what and where" 65 'alerts\[0\] status: expected retracted, got "open"' "$JOURNEYD" test "$scratch/tests/wrong.yaml"
+ends "a wrong value: where" 65 'wrong.yaml:6: alerts differ' "$JOURNEYD" test "$scratch/tests/wrong.yaml"
+ends "a wrong value: what" 65 '^ +status: expected retracted, got "open"$' "$JOURNEYD" test "$scratch/tests/wrong.yaml"
 ends "a wrong value below" 65 'evidence\[1\].actor.id: expected x, got "r"' "$JOURNEYD" test "$scratch/tests/wrong.yaml"
 scenario number "$rep" "$msl" '  - expect: { alerts: 2 }'
 ends "a wrong number" 65 "number.yaml:6: alerts: expected 2, got 1" "$JOURNEYD" test "$scratch/tests/number.yaml"
@@ -46,8 +47,52 @@ scenario type '  - event: { type: call.invented, hcp_id: h1, recorded_at: 2026-0
 ends "a refused event is a dead letter" 0 "1 passed" "$JOURNEYD" test "$scratch/tests/type.yaml"
 rm "$scratch"/tests/{typo,field,step,time}.yaml
 ends "all run, whatever the others do" 65 "^5 scenarios: 2 passed, 3 failed" "$JOURNEYD" test "$scratch"
-ends "TAP: a plan" 65 "^1\.\.5$" "$JOURNEYD" test "$scratch" --tap
-ends "TAP: a failure" 65 "^not ok [0-9] - made$" "$JOURNEYD" test "$scratch" --tap
+# Which of what came is meant: by what agrees, not by its place.
+msl2=${msl//h1/h2} rep2=${rep//h1/h2}
+msl2=${msl2/id: m1/id: m2} rep2=${rep2/id: c1/id: c2}
+two="$rep
+$msl
+$rep2
+$msl2"
+scenario order "$two" '  - expect: { alerts: [{ key: h2 }, { key: h1 }] }'
+ends "in another order" 65 'alerts\[1\] came as number 1: in another order' "$JOURNEYD" test "$scratch/tests/order.yaml"
+scenario nearest "$two" '  - expect: { alerts: [{ key: h2, status: open, severity: critical }, { key: h1 }] }'
+ends "the nearest of what came" 65 'alerts\[0\] differs from number 2 of what came:$' "$JOURNEYD" test "$scratch/tests/nearest.yaml"
+ends "only what differs of it" 65 '^ +severity: expected critical, got "low"$' "$JOURNEYD" test "$scratch/tests/nearest.yaml"
+same "nothing else" 0 "$(grep -c 'status: expected' "$scratch/said")"
+scenario missing "$two" '  - expect: { alerts: [{ key: h1 }, { key: h2 }, { rule: no-such, key: h3 }] }'
+ends "what did not come" 65 'alerts\[2\] did not come: \{ rule: no-such, key: h3 \}$' "$JOURNEYD" test "$scratch/tests/missing.yaml"
+scenario besides "$two" '  - expect: { alerts: [{ key: h2 }] }'
+ends "what was not expected, as it could be" 65 \
+    'number 1 of what came was not expected: \{ rule: medical-commercial-48h, revision: 1, status: open, .*evidence: \[\{ engagement_id: M \}, \{ engagement_id: R \}\] \}$' \
+    "$JOURNEYD" test "$scratch/tests/besides.yaml"
+sed -n 's/.*was not expected: \(.*\)/  - expect: { alerts: [\1] }/p' "$scratch/said" >"$scratch/expectation"
+scenario pasted "$rep" "$msl" "$(cat "$scratch/expectation")"
+ends "and it is an expectation that holds" 0 "1 passed" "$JOURNEYD" test "$scratch/tests/pasted.yaml"
+rm "$scratch"/tests/{order,nearest,missing,besides,pasted}.yaml
+
+sed 's/^name: made/name: "#1 \& <two> \\\\ \\"three\\""/' "$scratch/tests/wrong.yaml" >"$scratch/tests/name.yaml"
+printf 'name: odd\nsteps: [ { evnt: { } } ]\n' >"$scratch/tests/odd.yaml"
+printf 'name: no policy\npolicy: %s\nsteps: [ { advance: 2026-03-05T00:00:00Z } ]\n' "$scratch/nowhere" >"$scratch/tests/lost.yaml"
+ends "an unknown format" 64 'none of text, tap, junit' "$JOURNEYD" test "$scratch" --format xml
+ends "TAP: version 14, a plan" 65 "^1\.\.8$" "$JOURNEYD" test "$scratch" --format tap
+ends "TAP: what begins a directive is escaped" 65 '^not ok [0-9] - \\#1 & <two> \\\\ "three"$' "$JOURNEYD" test "$scratch" --format tap
+ends "TAP: why, in YAML" 65 '^    file: .*/wrong.yaml' "$JOURNEYD" test "$scratch" --format tap
+"$JOURNEYD" test "$scratch" --format junit >"$scratch/junit.xml"
+same "JUnit: exit code" 65 $?
+same "JUnit: counts, names, texts" "8 4 2 | #1 & <two> \\ \"three\" | odd.yaml | True True" "$(python3 -c '
+import sys, xml.etree.ElementTree as ET
+root = ET.parse(sys.argv[1]).getroot()
+cases = list(root.iter("testcase"))
+counts = [sum(int(s.get(k)) for s in root) for k in ("tests", "failures", "errors")]
+assert counts == [int(root.get(k)) for k in ("tests", "failures", "errors")], counts
+assert counts == [len(cases), sum(c.find("failure") is not None for c in cases), sum(c.find("error") is not None for c in cases)]
+named = [c for c in cases if c.get("file").endswith("name.yaml")][0]
+odd = [c for c in cases if c.get("file").endswith("odd.yaml")][0]
+lost = [c for c in cases if c.get("file").endswith("lost.yaml")][0]
+print(*counts, "|", named.get("name"), "|", odd.get("name").split("/")[-1], "|",
+      "expected retracted, got \"open\"" in named.find("failure").text, "nowhere" in lost.find("error").text)' "$scratch/junit.xml")"
+rm "$scratch"/tests/*.yaml
 ends "a directory without scenarios" 65 "holds no scenario" "$JOURNEYD" test schemas
 ends "nothing is named" 64 "a word is missing" "$JOURNEYD" test
 finish
