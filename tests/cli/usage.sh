@@ -24,6 +24,5 @@ ends "a value out of range" 64 "--partitions: \"0\" is not a whole number from 1
 ends "a word too many" 64 "\"surplus\" is one word too many" \
     "$JOURNEYD" replay surplus --policy x --events y --out z
 ends "a policy that is not there" 78 "nowhere" "$JOURNEYD" replay --policy "$scratch/nowhere" --events y --out z
-ends "no comparison of policies is offered" 64 "unknown option --compare" "$JOURNEYD" replay --compare x
 ends "a full disk is an error" 65 "could not be written" bash -c "'$JOURNEYD' --help >/dev/full"
 finish
