@@ -42,6 +42,8 @@ enum {
     KEY_MAX = 4096,
     SENTENCE_MAX = 2048,
     EVIDENCE_MAX = 65536,
+    FACT_NAME_MAX = 512,
+    FACT_VALUE_MAX = 1280,
     SEEN_MAX = 1 << 20,
     CHANGES_MAX = 1 << 22,
 };
@@ -223,6 +225,23 @@ static const struct jd_field jd_account_profile_fields[] = {
 const struct jd_record jd_account_profile_record = DEFINE(jd_account_profile, "AccountProfile");
 #undef S
 
+#define S jd_fact_read
+static const struct jd_field jd_fact_read_fields[] = {
+    STRING(name, .flags = JD_REQUIRED, .max = FACT_NAME_MAX),
+    STRING(value, .flags = JD_REQUIRED, .max = FACT_VALUE_MAX),
+    ENUM(channel, jd_channel_symbols, OPTIONAL),
+    STRING(product, OPTIONAL),
+    STRING(about, OPTIONAL),
+    TIME(from, OPTIONAL),
+    TIME(until, OPTIONAL),
+    TIME(confirmed_at, OPTIONAL),
+    STRING(source, OPTIONAL),
+    STRING(id, OPTIONAL),
+    STRING(proof, OPTIONAL),
+};
+const struct jd_record jd_fact_read_record = DEFINE(jd_fact_read, "FactRead");
+#undef S
+
 #define S jd_alert
 static const struct jd_field jd_alert_fields[] = {
     STRING(alert_id, REQUIRED),
@@ -254,6 +273,7 @@ static const struct jd_field jd_alert_fields[] = {
     STRING(jurisdiction, OPTIONAL),
     STRING(policy, REQUIRED),
     INT(other_currency, OPTIONAL),
+    LIST(facts, jd_fact_read_record, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S
@@ -454,6 +474,7 @@ static const struct jd_field alert_entry_fields[] = {
     STRING(citation, .max = SENTENCE_MAX),
     STRING(jurisdiction, OPTIONAL),
     INT(other_currency, OPTIONAL),
+    LIST(facts, jd_fact_read_record, OPTIONAL),
 };
 static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");
 #undef S

@@ -138,6 +138,48 @@ static void print_evidence(const struct page *page)
     }
 }
 
+/* What the rule read of facts, and which record decided. */
+static void print_facts(const struct page *page)
+{
+    const struct jd_fact_read *facts = page->alert->facts.items;
+    if (page->alert->facts.count > 0)
+        fputs("\nFacts, as of the time of the contact\n", page->out);
+    for (uint32_t i = 0; i < page->alert->facts.count; i++) {
+        const struct jd_fact_read *fact = &facts[i];
+        fprintf(page->out, "  %-12.*s " JD_STR_FMT, JD_STR_ARG(fact->name), JD_STR_ARG(fact->value));
+        if (fact->from != JD_TIME_NONE || fact->until != JD_TIME_NONE) {
+            fprintf(page->out, ": from " JD_STR_FMT " until " JD_STR_FMT,
+                    JD_STR_ARG(fact->from == JD_TIME_NONE ? JD_STR("ever") : time_text(page, fact->from)),
+                    JD_STR_ARG(fact->until == JD_TIME_NONE ? JD_STR("further notice")
+                                                           : time_text(page, fact->until)));
+        }
+        fputc('\n', page->out);
+        const struct {
+            const char *name;
+            struct jd_str value;
+        } details[] = {{"channel", jd_symbol_text(&jd_channel_symbols, fact->channel)},
+                       {"product", fact->product},
+                       {"about", fact->about},
+                       {"confirmed", fact->confirmed_at == JD_TIME_NONE
+                                         ? (struct jd_str){0}
+                                         : time_text(page, fact->confirmed_at)},
+                       {"event", fact->id},
+                       {"from", fact->source},
+                       {"proof", fact->proof}};
+        bool any = false;
+        for (size_t k = 0; k < JD_COUNT(details); k++) {
+            if (details[k].value.ptr != NULL) {
+                fprintf(page->out, "%s%s " JD_STR_FMT, any ? ", " : "     ", details[k].name,
+                        JD_STR_ARG(details[k].value));
+                any = true;
+            }
+        }
+        if (any) {
+            fputc('\n', page->out);
+        }
+    }
+}
+
 /* 187200000 as "2 d 4 h". */
 static struct jd_str duration_text(const struct page *page, int64_t ms)
 {
@@ -260,6 +302,7 @@ void jd_explain_text(const struct jd_alert *revisions, uint32_t count, const str
     print_head(&page);
     print_rule(&page, rule);
     print_evidence(&page);
+    print_facts(&page);
     print_computation(&page);
     print_history(&page, revisions, count);
     print_avoidance(&page);

@@ -133,7 +133,8 @@ struct jd_rule {
     struct jd_field_ref measured;
     struct jd_weights weights;
     struct jd_str currency;
-    const int64_t *durations; /* overlap: ms by channel, where a touch has no end */
+    const int64_t *durations;           /* overlap: ms by channel, where a touch has no end */
+    const struct jd_predicate *require; /* eligibility */
     const struct jd_field_ref *same;
     uint32_t same_count;
     const struct jd_field_ref *different;
@@ -157,16 +158,55 @@ struct jd_content {
     jd_time from, until;
 };
 
-/* One line of channels.yaml: in this order they are proposed. */
-struct jd_channel_policy {
-    enum jd_channel channel;
-    bool needs_content;          /* only with an approved content item */
+/* What consent a channel needs. */
+struct jd_consent_policy {
     bool double_opt_in;          /* consent counts from its confirmation */
     bool opt_in_default;         /* markets not named below: no record = not allowed */
     const struct jd_str *opt_in; /* countries where no record = not allowed, sorted */
     uint32_t opt_in_count;
     const struct jd_str *opt_out; /* countries where no record = allowed, sorted */
     uint32_t opt_out_count;
+};
+
+/* One line of channels.yaml that may be proposed: in this order they are. */
+struct jd_channel_policy {
+    enum jd_channel channel;
+    bool needs_content; /* only with an approved content item */
+};
+
+/* A field of the physician's profile that `require:` names. */
+enum jd_profile_field {
+    JD_PROFILE_TIER = 1,
+    JD_PROFILE_SPECIALTY,
+    JD_PROFILE_COUNTRY,
+    JD_PROFILE_SEGMENTS,
+    JD_PROFILE_AFFILIATIONS, /* accounts, at the time of the touch */
+    JD_PROFILE_ATTRIBUTE,
+    JD_PROFILE_END_
+};
+
+enum jd_ask {
+    JD_ASK_ALL = 1, /* every part holds */
+    JD_ASK_ANY,     /* one of them */
+    JD_ASK_NOT,     /* its only part does not */
+    JD_ASK_TOUCH,   /* the condition, over the touch */
+    JD_ASK_PROFILE, /* the condition, over a profile field: its ref.field is one */
+    JD_ASK_FACT,    /* what `fact` comes to is among `standings` */
+    JD_ASK_LOCAL_TIME,
+};
+
+/* What `require:` asks of a touch, of facts as of its time. */
+struct jd_predicate {
+    enum jd_ask ask;
+    const struct jd_predicate *parts; /* ALL, ANY, NOT */
+    uint32_t part_count;
+    struct jd_condition condition;
+    enum jd_fact fact;
+    uint64_t standings; /* bit s: enum jd_standing s is right (engine/facts.h) */
+    /* LOCAL_TIME: ms of the physician's local day, [from, until); until <= from: past midnight. `days`: bit
+     * 0 Monday .. bit 6 Sunday. */
+    int64_t from_ms, until_ms;
+    uint8_t days;
 };
 
 struct jd_market {
@@ -188,6 +228,7 @@ struct jd_program {
     uint32_t rule_count;
     const struct jd_channel_policy *channels;
     uint32_t channel_count;
+    const struct jd_consent_policy *const *consents; /* by channel, each may be NULL: strict; NULL: none */
     int64_t trigger_valid_ms;          /* expires_at = min(not_before + this, time of the planned touch) */
     const struct jd_content *contents; /* sorted by id, then channel */
     uint32_t content_count;

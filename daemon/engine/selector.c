@@ -52,7 +52,7 @@ static int order_of(const struct jd_condition *condition, const struct jd_value 
 }
 
 /* Over a list: `in` and comparisons want one value that fits, `not in` wants none that is in. */
-static bool holds(const struct jd_condition *condition, const struct jd_event *event)
+bool jd_condition_holds(const struct jd_condition *condition, const struct jd_event *event)
 {
     struct jd_value value;
     bool exists = jd_field_get(event, &condition->ref, 0, &value);
@@ -73,7 +73,7 @@ bool jd_selector_matches(const struct jd_selector *selector, uint8_t class, cons
     if (!((selector->classes >> class) & 1))
         return false;
     for (uint32_t i = 0; i < selector->count; i++)
-        if (!holds(&selector->conditions[i], event))
+        if (!jd_condition_holds(&selector->conditions[i], event))
             return false;
     return true;
 }

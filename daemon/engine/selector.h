@@ -5,6 +5,7 @@
 #include "engine/fold.h"
 
 bool jd_selector_matches(const struct jd_selector *selector, uint8_t class, const struct jd_event *event);
+bool jd_condition_holds(const struct jd_condition *condition, const struct jd_event *event);
 /* Is the text one of those that the condition lists? */
 bool jd_condition_names(const struct jd_condition *condition, struct jd_str text);
 

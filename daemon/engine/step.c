@@ -223,6 +223,13 @@ static const struct jd_event *alone(const struct jd_step *step, const struct jd_
     return copy;
 }
 
+/* Since when a fact may decide otherwise than before: its own start, or that of the version it replaces. */
+static jd_time earlier(jd_time start, const struct jd_engagement *held)
+{
+    jd_time before = held != NULL ? jd_touch_time(&held->event) : start;
+    return before < start ? before : start;
+}
+
 static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *input, const char **reason)
 {
     const struct jd_event *event = input->event;
@@ -259,6 +266,8 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
     put_engagement(step, slot, key, &engagement, wins ? version : version_of(step, &engagement));
     if (wins)
         jd_alerts_refresh(step, key, held, cause_of(held, &engagement));
+    if (wins && engagement.class == JD_CLASS_FACT)
+        jd_alerts_refresh_facts(step, earlier(jd_touch_time(event), held));
     return JD_APPLIED;
 }
 
@@ -323,6 +332,7 @@ static enum jd_verdict step_hcp(struct jd_step *step, const struct jd_input *inp
     put_profile(step, JD_ENTRY_HCP, profile_due(step, input->hcp == NULL, entry.recorded_at), &entry);
     if (!jd_str_eq(zone, entry.profile.zone) || !jd_str_eq(country, entry.profile.country))
         jd_alerts_refresh_civil(step);
+    jd_alerts_refresh_facts(step, JD_TIME_MIN);
     return JD_APPLIED;
 }
 

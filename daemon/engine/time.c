@@ -37,6 +37,12 @@ int64_t jd_local_day(const struct jd_zone *zone, jd_time t)
     return day_of(local_of(zone, t));
 }
 
+int64_t jd_local_ms(const struct jd_zone *zone, jd_time t)
+{
+    int64_t local = local_of(zone, t);
+    return local - day_of(local) * JD_DAY;
+}
+
 jd_time jd_local_instant(const struct jd_zone *zone, int64_t local)
 {
     /* The first stretch that ends after its reading of `local` has it: in a fold that is the earlier

@@ -56,11 +56,37 @@ struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_st
     return (struct jd_touches){.fold = fold, .state = state, .arena = arena, .now = fold->now};
 }
 
+const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view)
+{
+    if (!view->profile_known)
+        view->profile = jd_state_profile(view->state, view->arena);
+    view->profile_known = true;
+    return view->profile;
+}
+
+const struct jd_facts *jd_touches_facts(struct jd_touches *view)
+{
+    if (view->facts != NULL)
+        return view->facts;
+    struct jd_facts *facts = jd_arena_alloc(view->arena, sizeof *facts);
+    *facts = (struct jd_facts){.arena = view->arena};
+    uint32_t from = 0, to = 0;
+    jd_facts_add_profile(facts, jd_touches_profile(view));
+    if (view->state != NULL)
+        jd_state_range(view->state, JD_ENTRY_ENGAGEMENT, &from, &to);
+    for (; from < to; from++) {
+        const struct jd_slot *slot = &view->state->slots[from];
+        if ((slot->flags & JD_SLOT_STANDS) && slot->class == JD_CLASS_FACT)
+            jd_facts_add_event(facts, jd_slot_engagement(jd_state_key(view->state), slot, view->arena));
+    }
+    return view->facts = facts;
+}
+
 static const struct jd_zone *zone_of(struct jd_touches *view, const struct jd_event *event)
 {
     const struct jd_program *program = view->fold->program;
     if (!view->zone_known) {
-        const struct jd_hcp_profile *profile = jd_state_profile(view->state, view->arena);
+        const struct jd_hcp_profile *profile = jd_touches_profile(view);
         view->zone_known = true;
         view->zone = profile == NULL ? NULL : zone_of_name(program, profile->zone);
         if (profile != NULL && view->zone == NULL)

@@ -4,6 +4,7 @@
 #define JOURNEYD_ENGINE_TOUCHES_H
 
 #include "engine/entries.h"
+#include "engine/facts.h"
 
 /* Versions that one engagement may have while it is held; the next is refused "too_many_versions". */
 enum { JD_VERSIONS_MAX = 1024 };
@@ -40,9 +41,12 @@ struct jd_touches {
     jd_time now;
     const struct jd_zone *zone; /* of the physician's profile or its market; NULL: the touch's market */
     bool zone_known;            /* it is looked up with the first touch that is loaded */
-    struct jd_str hidden;       /* engagement key of the touch that is looked away from; absent: none */
-    struct jd_touch *supposed;  /* the touch that is there instead; NULL: none */
-    struct jd_touch **opened;   /* by entry: open addressing, a power of two of places */
+    const struct jd_hcp_profile *profile; /* after jd_touches_profile; NULL: none */
+    bool profile_known;
+    const struct jd_facts *facts; /* after jd_touches_facts */
+    struct jd_str hidden;         /* engagement key of the touch that is looked away from; absent: none */
+    struct jd_touch *supposed;    /* the touch that is there instead; NULL: none */
+    struct jd_touch **opened;     /* by entry: open addressing, a power of two of places */
     uint32_t opened_count, opened_places;
 };
 
@@ -56,6 +60,9 @@ void jd_touch_load(struct jd_touches *view, struct jd_touch *touch);
 struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key);
 /* A version that was a touch until now. Loaded. */
 struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement);
+/* The physician's profile, NULL: none; and what is known of facts. Read when first asked for. */
+const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view);
+const struct jd_facts *jd_touches_facts(struct jd_touches *view);
 /* Is it left out of the view? */
 bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot);
 static inline const uint64_t *jd_slot_bits(const struct jd_fold *fold, const struct jd_slot *slot)

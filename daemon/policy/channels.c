@@ -10,6 +10,8 @@ enum { OPT_IN = 1, OPT_OUT };
 
 struct written_channel {
     struct jd_channel_policy policy;
+    struct jd_consent_policy consent;
+    bool propose;
     int64_t consent_default;
     struct jd_texts opt_in, opt_out;
 };
@@ -17,6 +19,7 @@ struct written_channel {
 struct written_file {
     const struct jd_channel_policy *channels;
     uint32_t count;
+    const struct jd_consent_policy *const *consents;
     int64_t valid_for_ms;
 };
 
@@ -78,7 +81,8 @@ static void read_consent(struct jd_compile *c, const struct jd_key *key, const s
 const struct jd_key jd_channel_keys[] = {
     {"channel", read_channel, .offset = HERE(policy.channel), .required = true},
     {"needs_content", jd_read_truth, .offset = HERE(policy.needs_content)},
-    {"double_opt_in", jd_read_truth, .offset = HERE(policy.double_opt_in)},
+    {"double_opt_in", jd_read_truth, .offset = HERE(consent.double_opt_in)},
+    {"propose", jd_read_truth, .offset = HERE(propose)},
     {"consent", read_consent, .offset = 0, .required = true},
     {0},
 };
@@ -87,6 +91,18 @@ static void listed_twice(struct jd_compile *c, struct jd_place place, enum jd_ch
 {
     jd_error_at(c, place, "channels: %s is listed twice", jd_channel_symbols.texts[channel]);
     jd_problem_hint(c->problems, "its place in the list is its rank: keep one");
+}
+
+static const struct jd_consent_policy *keep_consent(struct jd_compile *c, const struct written_channel *w)
+{
+    struct jd_consent_policy *consent = jd_arena_alloc(c->arena, sizeof *consent);
+    *consent = w->consent;
+    consent->opt_in_default = w->consent_default == OPT_IN;
+    consent->opt_in = w->opt_in.items;
+    consent->opt_in_count = w->opt_in.count;
+    consent->opt_out = w->opt_out.items;
+    consent->opt_out_count = w->opt_out.count;
+    return consent;
 }
 
 static void read_channels(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
@@ -98,21 +114,20 @@ static void read_channels(struct jd_compile *c, const struct jd_key *key, const 
         return;
     }
     struct jd_channel_policy *channels = jd_arena_array(c->arena, node->count, sizeof *channels);
+    const struct jd_consent_policy **consents =
+        jd_arena_array(c->arena, JD_CHANNEL_END_, sizeof(struct jd_consent_policy *));
     for (uint32_t i = 0; i < node->count; i++) {
-        struct written_channel w = {.consent_default = OPT_IN};
+        struct written_channel w = {.consent_default = OPT_IN, .propose = true};
         if (!jd_read_map(c, &node->items[i], "a channel", jd_channel_keys, NULL, &w))
             continue;
-        for (uint32_t j = 0; j < file->count; j++)
-            if (w.policy.channel != JD_CHANNEL_NONE && channels[j].channel == w.policy.channel)
-                listed_twice(c, node->items[i].place, w.policy.channel);
-        w.policy.opt_in_default = w.consent_default == OPT_IN;
-        w.policy.opt_in = w.opt_in.items;
-        w.policy.opt_in_count = w.opt_in.count;
-        w.policy.opt_out = w.opt_out.items;
-        w.policy.opt_out_count = w.opt_out.count;
-        channels[file->count++] = w.policy;
+        if (w.policy.channel != JD_CHANNEL_NONE && consents[w.policy.channel] != NULL)
+            listed_twice(c, node->items[i].place, w.policy.channel);
+        consents[w.policy.channel] = keep_consent(c, &w);
+        if (w.propose)
+            channels[file->count++] = w.policy;
     }
     file->channels = channels;
+    file->consents = consents;
 }
 
 const struct jd_key jd_trigger_keys[] = {
@@ -139,5 +154,6 @@ void jd_compile_channels(struct jd_compile *c, const struct jd_node *root)
         return;
     c->program->channels = file.channels;
     c->program->channel_count = file.count;
+    c->program->consents = file.consents;
     c->program->trigger_valid_ms = file.valid_for_ms;
 }

@@ -104,6 +104,20 @@ void jd_compile_rules(struct jd_compile *c, const struct jd_node *root);        
 void jd_compile_channels(struct jd_compile *c, const struct jd_node *root);        /* channels.yaml */
 void jd_compile_contents(struct jd_compile *c, const struct jd_bundle_file *file); /* content.csv */
 
+/* Conditions on one field of `member`, appended; what is wrong is reported. */
+struct jd_touch_field;
+struct jd_conditions {
+    struct jd_condition *items;
+    uint32_t count;
+};
+struct jd_conditions jd_conditions_begin(struct jd_compile *c);
+void jd_read_conditions(struct jd_compile *c, const struct jd_member *member,
+                        const struct jd_touch_field *field, struct jd_field_ref ref,
+                        struct jd_conditions *out);
+
+/* What a rule requires of a touch (predicates.c). */
+jd_read_value jd_read_predicate; /* [const struct jd_predicate *] */
+
 /* A selector over touches (selectors.c). */
 jd_read_value jd_read_selector;      /* [jd_selector] */
 jd_read_value jd_read_selector_list; /* [struct jd_unless] one or a list, `joint` among them */

@@ -173,6 +173,7 @@ const struct jd_key jd_rule_keys[] = {
     {"sum", jd_read_sum, .parameter = JD_TAKES_SUM},
     {"currency", jd_read_currency, .parameter = JD_TAKES_SUM},
     {"durations", jd_read_durations, .parameter = JD_TAKES_DURATIONS},
+    {"require", jd_read_predicate, .offset = RULE(require), .parameter = JD_TAKES_REQUIRE},
     {"same", jd_read_same, .offset = HERE(same), .parameter = JD_TAKES_SAME},
     {"different", jd_read_different, .offset = HERE(different), .parameter = JD_TAKES_DIFFERENT},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
@@ -184,7 +185,6 @@ const struct jd_key jd_rule_keys[] = {
     {.name = "over"},
     {.name = "subject"},
     {.name = "lead"},
-    {.name = "require"},
     {.name = "joint_within"},
     {0},
 };
@@ -210,7 +210,7 @@ static void read_nothing(struct jd_compile *c, const struct jd_key *key, const s
 
 static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct jd_node *node)
 {
-    static const struct jd_str later[] = {{"coverage", 8}, {"eligibility", 11}};
+    static const struct jd_str later[] = {{"coverage", 8}};
     const struct jd_member *member = jd_node_member(node, "kind");
     if (member == NULL || jd_node_is_null(&member->value))
         return NULL; /* said by the table of keys */

@@ -175,27 +175,24 @@ static bool read_operator(struct subject *s, const struct jd_member *member)
 
 /* ---- a selector --------------------------------------------------------------------------------- */
 
-struct building {
-    struct jd_condition *conditions; /* CONDITIONS_MAX */
-    uint32_t count;
-};
-
-static void add_condition(struct subject *s, struct building *b, struct jd_place place)
+static void add_condition(struct subject *s, struct jd_conditions *b, struct jd_place place)
 {
     if (b->count == CONDITIONS_MAX)
         jd_error_at(s->c, place, "a selector has more than 64 conditions");
     else
-        b->conditions[b->count++] = s->condition;
+        b->items[b->count++] = s->condition;
 }
 
-static void read_field(struct jd_compile *c, const struct jd_member *member, struct building *b)
+struct jd_conditions jd_conditions_begin(struct jd_compile *c)
 {
-    struct subject s = {.c = c, .name = member->key.ptr};
+    return (struct jd_conditions){jd_arena_array(c->arena, CONDITIONS_MAX, sizeof(struct jd_condition)), 0};
+}
+
+void jd_read_conditions(struct jd_compile *c, const struct jd_member *member,
+                        const struct jd_touch_field *field, struct jd_field_ref ref, struct jd_conditions *b)
+{
+    struct subject s = {.c = c, .name = member->key.ptr, .field = field, .condition = {.ref = ref}};
     const struct jd_node *value = &member->value;
-    if (!field_of(c, member->place, member->key, &s.condition.ref))
-        return;
-    struct jd_field_ref ref = s.condition.ref;
-    s.field = &jd_touch_fields[ref.field];
     if (jd_node_is_null(value)) {
         jd_error_at(c, member->place, "%s: has no value", s.name);
         jd_problem_hint(c->problems, "{exists: false} means that it is absent");
@@ -214,6 +211,13 @@ static void read_field(struct jd_compile *c, const struct jd_member *member, str
                 add_condition(&s, b, value->members[i].place);
         }
     }
+}
+
+static void read_field(struct jd_compile *c, const struct jd_member *member, struct jd_conditions *b)
+{
+    struct jd_field_ref ref;
+    if (field_of(c, member->place, member->key, &ref))
+        jd_read_conditions(c, member, &jd_touch_fields[ref.field], ref, b);
 }
 
 static void unknown_type(struct jd_compile *c, struct jd_place place, struct jd_str name)
@@ -313,7 +317,7 @@ static bool can_match(const struct jd_selector *s)
 void jd_read_selector(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     struct jd_selector selector = {.classes = 1u << JD_CLASS_TOUCH};
-    struct building b = {.conditions = jd_arena_array(c->arena, CONDITIONS_MAX, sizeof *b.conditions)};
+    struct jd_conditions b = jd_conditions_begin(c);
     uint32_t errors = c->problems->errors;
     if (node->kind != JD_NODE_MAP) {
         jd_expected(c, node, key->name, "a selector: a map of fields, such as { role: msl }");
@@ -323,10 +327,10 @@ void jd_read_selector(struct jd_compile *c, const struct jd_key *key, const stru
         uint32_t before = b.count;
         read_field(c, &node->members[i], &b);
         for (uint32_t j = before; j < b.count; j++)
-            if (b.conditions[j].ref.field == JD_FIELD_TYPE && b.conditions[j].text_count > 0)
-                selector.classes = classes_of(c, &b.conditions[j], node->members[i].place);
+            if (b.items[j].ref.field == JD_FIELD_TYPE && b.items[j].text_count > 0)
+                selector.classes = classes_of(c, &b.items[j], node->members[i].place);
     }
-    selector.conditions = b.conditions;
+    selector.conditions = b.items;
     selector.count = b.count;
     if (errors == c->problems->errors && !can_match(&selector))
         jd_warn_at(c, node->place, "%s: no touch can ever match this selector", key->name);

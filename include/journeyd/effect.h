@@ -61,6 +61,19 @@ enum jd_rejection_code { JD_REJECTION_NONE, JD_REJECTION_MAP(JD_X_REJECTION) JD_
 #define JD_X_REASON(n, t) JD_REASON_##n,
 enum jd_reason_code { JD_REASON_NONE, JD_REASON_MAP(JD_X_REASON) JD_REASON_END_ };
 
+/* What a rule read beside touches: a fact as of the touch's time and the record that decided, a field of the
+ * profile, a line of a table, the local time. */
+struct jd_fact_read {
+    struct jd_str name;    /* as the policy has it: consent, profile.specialty, … */
+    struct jd_str value;   /* what it came to */
+    uint8_t channel;       /* enum jd_channel; of the record, as the rest */
+    struct jd_str product; /* absent: all products together */
+    struct jd_str about;   /* of a licence its jurisdiction, of an alignment the actor */
+    jd_time from, until, confirmed_at;
+    struct jd_str source, id; /* of the event that says so; absent: the profile or the policy does */
+    struct jd_str proof;
+};
+
 /* A conflict alert: an upsert by alert_id, the greatest revision wins. */
 struct jd_alert {
     struct jd_str alert_id; /* 32 hex digits */
@@ -87,6 +100,7 @@ struct jd_alert {
     struct jd_str remedy, assignee, citation, jurisdiction;
     struct jd_str policy;   /* hash, 64 hex digits */
     int64_t other_currency; /* of a budget: touches that were left out because of their currency */
+    struct jd_list facts;   /* of struct jd_fact_read */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

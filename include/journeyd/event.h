@@ -48,7 +48,10 @@
     X(ALREADY_DONE, "already_done")                                                                          \
     X(WRONG_TIME, "wrong_time")                                                                              \
     X(NOT_ACCESSIBLE, "not_accessible") X(NOT_RELEVANT, "not_relevant") X(NOT_COMPLIANT, "not_compliant")
-#define JD_FACT_MAP(X) X(CONSENT, "consent") X(ACCESS, "access")
+#define JD_FACT_MAP(X)                                                                                       \
+    X(CONSENT, "consent")                                                                                    \
+    X(ACCESS, "access")                                                                                      \
+    X(LICENCE, "licence") X(ALIGNMENT, "alignment") X(CONTENT, "content") X(BLACKOUT, "blackout")
 #define JD_FACT_STATE_MAP(X)                                                                                 \
     X(GRANTED, "granted")                                                                                    \
     X(CONFIRMED, "confirmed")                                                                                \

@@ -32,6 +32,7 @@ class Key:
         self.open = {}         # (rule, instance) -> row
         self.alerts = {}       # (rule, instance) -> last row, open or retracted
         self.memo = {}         # the last answer of found()
+        self.facts_known = 0   # rises with each fact that is learnt
         self.reopened = set()  # (rule, instance) of alerts that were resolved once and opened again
         # Timers of one moment fire in an order that is not the law's; what opens and goes within it is not compared:
         self.crowded = set()   # such moments, and
@@ -40,6 +41,13 @@ class Key:
     def versions(self):
         """The version that counts of each touch, cancelled ones too, by (hcp_id, engagement)."""
         raise NotImplementedError
+
+    def records(self):
+        """What is known of facts."""
+        return []
+
+    def view(self):
+        return kinds.View(self.policy, self.zone, self.profile, self.records())
 
     def zone(self, event):
         """In which a touch is reckoned: the key's own, else that of its market, else the policy's."""
@@ -59,9 +67,9 @@ class Key:
     def found(self, now):
         """Every instance of every rule, also those that hold only after a deadline, by (rule, instance)."""
         standing = sorted(self.touches(now), key=in_order)
-        key = tuple(map(id, standing)), id(self.profile)
+        key = tuple(map(id, standing)), id(self.profile), self.facts_known
         if key not in self.memo:
-            view = kinds.View(self.policy, self.zone)
+            view = self.view()
             self.memo = {key: {(rule["id"], found.instance): (rule, found) for rule in self.rules
                                for found in kinds.instances(rule, standing, view)}}
         return self.memo[key]
@@ -75,7 +83,7 @@ class Key:
                 rows[key] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
                     unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
-                    severity=kinds.severity(found, phase, rule, kinds.View(self.policy, self.zone)))
+                    facts=found.facts, severity=kinds.severity(found, phase, rule, self.view()))
         return rows
 
     def cause(self, row, now):
@@ -97,8 +105,21 @@ class Key:
                 return cause
         return "corrected"
 
+    def keep_final(self, rows, now):
+        """What is known later of facts changes no alert about a touch that is older than the allowed lateness."""
+        for instance in {*rows, *self.open}:
+            row = self.open.get(instance) or rows[instance]
+            touch = row["evidence"][0]
+            if (row["kind"] == "eligibility" and touch["phase"] != "planned"
+                    and touch_time(touch) < now - self.policy["allowed_lateness"]):
+                if instance in self.open:
+                    rows[instance] = self.open[instance]
+                else:
+                    del rows[instance]
+
     def look(self, now):
         rows = self.holding(now)
+        self.keep_final(rows, now)
         for instance, row in self.open.items():
             if instance not in rows:
                 phase = phase_of(row["evidence"], now)

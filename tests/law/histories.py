@@ -18,6 +18,13 @@ MESSAGES, CHANNELS = ("m1", "m2", "m3"), ("in_person", "video", "phone")
 ROLES = ("sales_rep", "msl", "sales_rep", "msl", "speaker", "marketing")
 AMOUNTS = tuple(decimal.Decimal(s) for s in ("10", "99.99", "100", "250.5", "0.01", "-10"))
 WEIGHTS = (0, 1, 1, 2, decimal.Decimal("0.3"), decimal.Decimal("0.5"))
+SPECIALTIES, SEGMENTS, DAYS = ("cardiology", "oncology"), ("S1", "S2", "S3"), ("mon", "tue", "wed", "thu", "fri",
+                                                                               "sat", "sun")
+CONTENTS, PLACES = ("c1", "c2", "c3"), ("DE", "US", "US-NY", "US-CA")
+FACTS = ("consent.granted", "consent.granted", "consent.confirmed", "consent.denied", "consent.revoked",
+         "email.unsubscribed", "access.no_see", "access.appointment_only", "access.no_contact", "access.open",
+         "licence.granted", "licence.granted", "licence.revoked", "alignment.assigned", "alignment.assigned",
+         "alignment.ended", "blackout.declared", "blackout.declared")
 TYPES = {"msl": ("msl_interaction.planned", "msl_interaction.completed", "msl_interaction.cancelled"),
          "speaker": ("event.speaker.planned", "event.speaker.completed", "event.speaker.cancelled"),
          "marketing": ("email.planned", "email.sent", "email.cancelled")}
@@ -65,12 +72,12 @@ VARIANTS = {
     "proximity": "proximity", "overlap": "overlap", "sequence": "sequence", "absence": "absence",
     "requires": "requires", "until": "until", "frequency rolling": "frequency", "frequency calendar": "frequency",
     "frequency touch": "frequency", "frequency first": "frequency", "budget rolling": "budget",
-    "budget calendar": "budget", "budget touch": "budget", "budget first": "budget"}
+    "budget calendar": "budget", "budget touch": "budget", "budget first": "budget", "eligibility": "eligibility"}
 
 # How often each is drawn, so that its rarest end is reached about as often as those of the others.
 SHARE = {"proximity": 2, "overlap": 5, "sequence": 3, "absence": 4, "requires": 2, "until": 4, "frequency rolling": 2,
          "frequency calendar": 3, "frequency touch": 5, "frequency first": 2, "budget rolling": 4,
-         "budget calendar": 3, "budget touch": 4, "budget first": 4}
+         "budget calendar": 3, "budget touch": 4, "budget first": 4, "eligibility": 6}
 
 
 def random_severity(rng, variant):
@@ -78,7 +85,7 @@ def random_severity(rng, variant):
         return rng.choice(["low", "medium", "high", "critical"])
     kind = VARIANTS[variant]
     sides = {"requires": "b", "absence": "a", "frequency": (), "budget": ()}.get(kind, "ab")
-    if variant in ("frequency rolling", "budget rolling", "frequency touch", "budget touch"):
+    if variant in ("frequency rolling", "budget rolling", "frequency touch", "budget touch", "eligibility"):
         sides = ("of",)
     cases = []
     for _ in range(rng.randint(1, 2)):
@@ -134,8 +141,69 @@ def random_numbers(rng, variant):
     return rule
 
 
+def some(rng, values):
+    """One of the values, or a few."""
+    return rng.choice(values) if rng.random() < 0.5 else rng.sample(values, min(len(values), rng.randint(1, 3)))
+
+
+def random_ask(rng, depth):
+    """One thing that a touch must be."""
+    name = rng.choice(("consent", "consent", "access", "licence", "aligned", "content", "blackout", "local_time",
+                       "profile", "touch") + ("all", "any", "any", "not", "not") * (depth < 2))
+    if name in ("all", "any"):
+        return name, [random_require(rng, depth + 1) for _ in range(rng.randint(1, 2))]
+    if name == "not":
+        return name, random_require(rng, depth + 1)
+    if name == "local_time":
+        start, end = rng.sample(("00:00", "06:00", "08:30", "12:00", "18:00", "24:00"), 2)
+        return name, dict({"from": start, "until": end}, **rng.choice(
+            [{}, {}, {"days": ["mon", "tue", "wed", "thu", "fri"]}, {"days": some(rng, DAYS)}]))
+    if name == "profile":
+        return rng.choice([("profile.specialty", some(rng, SPECIALTIES)), ("profile.tier", {"ne": "A"}),
+                           ("profile.segments", some(rng, SEGMENTS)), ("profile.affiliations", ["A1"]),
+                           ("profile.country", some(rng, ["DE", "US"])), ("profile.segments", {"not_in": ["S1"]}),
+                           ("profile.attributes.territory", {"exists": True})])
+    if name == "touch":
+        return rng.choice([("initiated_by", "hcp"), ("joint.role", ["msl", "speaker"]), ("quantity", {"le": 2}),
+                           ("attributes.kind", {"exists": True}), ("function", "commercial")])
+    return name, {
+        "consent": lambda: rng.choice(["granted", "granted", some(rng, ["granted", "none", "expired", "denied",
+                                                                      "revoked", "unconfirmed", "implied"])]),
+        "access": lambda: rng.choice(["open", some(rng, ["open", "appointment_only", "no_see", "no_contact"])]),
+        "licence": lambda: rng.choice(["valid", some(rng, ["valid", "none", "expired", "revoked"])]),
+        "aligned": lambda: rng.random() < 0.8,
+        "content": lambda: rng.choice(["approved", some(rng, ["approved", "none", "expired", "not_yet", "other_use",
+                                                             "unlisted"])]),
+        "blackout": lambda: rng.choice(["none", "none", "declared"])}[name]()
+
+
+def random_require(rng, depth=0):
+    return dict(random_ask(rng, depth) for _ in range(rng.choice((1, 1, 2, 3))))
+
+
+def random_content(rng, start, days):
+    """What content is approved: lines that overlap, follow each other, or fit other uses."""
+    rows = []
+    for _ in range(rng.randint(3, 8)):
+        since = start + rng.randrange(-days, days) * MS_DAY
+        rows.append({"content_id": rng.choice(CONTENTS), "channel": rng.choice((None, None) + CHANNELS),
+                     "product": rng.choice((None, None) + PRODUCTS),
+                     "function": rng.choice((None, None, "commercial", "medical")), "from": since,
+                     "until": rng.choice((None, since + rng.randint(1, 2 * days) * MS_DAY))})
+    return rows
+
+
+def random_channels(rng):
+    """What consent a channel needs; one that is not here needs it everywhere."""
+    return {channel: {"double_opt_in": rng.random() < 0.5, "default": rng.choice(["opt_in", "opt_in", "opt_out"]),
+                      "opt_in": ["DE"], "opt_out": ["US"]}
+            for channel in CHANNELS if rng.random() < 0.7} or {"email": {"default": "opt_in"}}
+
+
 def random_keys(rng, variant):
     """The keys that are a kind's own."""
+    if variant == "eligibility":
+        return {"of": random_selector(rng), "require": random_require(rng)}
     if variant.startswith(("frequency", "budget")):
         return random_numbers(rng, variant)
     named = {"absence": 0.5, "requires": 0.3}.get(variant, 0.1)
@@ -168,7 +236,7 @@ def random_rule(rng, number, variant, start, days):
     rule = dict(random_keys(rng, variant), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
                 mode=rng.choice(["alert", "alert", "block"]), severity=random_severity(rng, variant))
     pairs = kind in ("proximity", "overlap")
-    if rng.random() < 0.25:
+    if kind != "eligibility" and rng.random() < 0.25:
         rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
                                   + [["key_messages"]] * pairs)
     if "a" in rule and rng.random() < 0.2:
@@ -189,13 +257,14 @@ def random_rule(rng, number, variant, start, days):
 
 def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
-    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 13))
+    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(10, 15))
     return {
         "allowed_lateness": lateness if lateness is not None else rng.choice([4, 10, 30, 30]) * MS_DAY,
         "max_ahead": rng.choice([60, 200]) * MS_DAY, "planned_grace": rng.choice([6 * HOUR, MS_DAY, 2 * MS_DAY]),
         "joint_within": rng.choice([HOUR, 4 * HOUR, 4 * HOUR]), "zone": rng.choice(ZONES),
         "markets": {"DE": "Europe/Berlin", "US": "America/New_York"},
         "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})},
+        "channels": random_channels(rng), "content": random_content(rng, start, days),
         "rules": [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]}
 
 
@@ -232,6 +301,16 @@ def write_policy(policy, directory):
         print("zones:", flow(ZONES), file=f)
         print("markets:", flow({c: {"zone": z} for c, z in policy["markets"].items()}), file=f)
         print("groups:", flow({n: {"field": of, "sets": sets} for n, (of, sets) in policy["groups"].items()}), file=f)
+    with open(os.path.join(directory, "channels.yaml"), "w") as f:
+        print("channels:", flow([{"channel": channel, "propose": False, **(
+            {"double_opt_in": True} if needs.get("double_opt_in") else {}), "consent": {
+                k: v for k, v in needs.items() if k != "double_opt_in"}}
+            for channel, needs in policy["channels"].items()]), file=f)
+    with open(os.path.join(directory, "content.csv"), "w") as f:
+        print("content_id,channel,product,function,from,until", file=f)
+        for row in policy["content"]:
+            print(",".join("" if v is None else text(v) if k in ("from", "until") else v for k, v in row.items()),
+                  file=f)
     with open(os.path.join(directory, "conflicts.yaml"), "w") as f:
         for rule in policy["rules"]:
             written = dict(rule)
@@ -276,7 +355,8 @@ class History:
             del event["actor"]["team"]
         for key, values, share in (("product", PRODUCTS, .8), ("topic", TOPICS, .8), ("amount", AMOUNTS, .6),
                                    ("currency", ("USD", "USD", "EUR"), .4), ("quantity", (1, 1, 2, 3), .5),
-                                   ("initiated_by", ("company", "hcp"), .5), ("on_label", (True, False), .3)):
+                                   ("initiated_by", ("company", "hcp"), .5), ("on_label", (True, False), .3),
+                                   ("content_id", CONTENTS, .5), ("jurisdiction", ("US-NY", "DE"), .2)):
             if rng.random() < share:
                 event[key] = rng.choice(values)
         if rng.random() < 0.6:
@@ -407,14 +487,90 @@ class History:
                 "engagement_id": "e0", "phase": "completed", "channel": "email"}
             self.records.append((at, "other", event))
 
-    def profile(self, zones):
+    def instant(self):
+        """When a fact begins or ends: often exactly when there is a touch."""
         rng = self.rng
-        for i in range(self.profiles if zones else min(1, self.profiles)):
+        if self.touched and rng.random() < 0.7:
+            return rng.choice(self.touched) + rng.choice([0, 0, 0, 1, -1, -6 * HOUR, -24 * HOUR, 24 * HOUR])
+        return self.start + rng.randrange(-self.days, self.days) * MS_DAY
+
+    def interval(self, **fact):
+        """The same fact with the ends of an interval."""
+        since = self.instant()
+        until = None if self.rng.random() < 0.5 else max(self.instant(), since + HOUR)
+        return dict(fact, **{"from": since, "until": until})
+
+    def stated(self):
+        """What a profile says of facts."""
+        rng = self.rng
+        maybe = lambda values, share=0.4: rng.choice(values) if rng.random() < share else None
+        said = {"consents": [self.interval(channel=rng.choice(CHANNELS), state=rng.choice(
+                    ("granted", "granted", "denied", "revoked")), product=maybe(PRODUCTS),
+                    confirmed_at=self.instant() if rng.random() < 0.3 else None, proof=maybe(("proof-1", "proof-2")))
+                    for _ in range(rng.choice((0, 1, 2, 3)))],
+                "access": [self.interval(state=rng.choice(("no_see", "appointment_only", "no_contact", "open")),
+                                         channel=maybe(CHANNELS)) for _ in range(rng.choice((0, 0, 1, 2)))],
+                "licences": [self.interval(number="L%d" % rng.randint(1, 2), jurisdiction=maybe(PLACES, 0.7))
+                             for _ in range(rng.choice((0, 1, 2)))],
+                "owners": [self.interval(function="commercial", actor_id=self.somebody(),
+                                         deputy_id=maybe((self.somebody(),)))
+                           for _ in range(rng.choice((0, 1, 2)))],
+                "tier": maybe(("A", "B"), 0.7), "specialty": maybe(SPECIALTIES, 0.8),
+                "segments": rng.sample(SEGMENTS, rng.choice((0, 1, 2))),
+                "affiliations": [self.interval(account_id=rng.choice(("A1", "A2")))
+                                 for _ in range(rng.choice((0, 1, 2)))],
+                "attributes": {"territory": "north"} if rng.random() < 0.5 else {}}
+        for licence in said["licences"] + said["owners"] + said["affiliations"]:
+            if rng.random() < 0.3:
+                licence["from"] = None
+        return {k: v for k, v in said.items() if v not in (None, [], {})}
+
+    def somebody(self):
+        role = self.rng.choice(ROLES)
+        return role[:2] + str(self.rng.randint(1, 2))
+
+    def fact(self):
+        """A fact, maybe late, corrected, withdrawn."""
+        rng = self.rng
+        self.number += 1
+        engagement = "f%d" % self.number
+        recorded_at = None
+        phases = ["completed"] * rng.choice((1, 1, 1, 2, 2, 3))
+        if rng.random() < 0.3:
+            phases[-1] = "cancelled"
+        for phase in phases:
+            said = self.interval()
+            event = {"source": "consents", "engagement_id": engagement, "phase": phase, "hcp_id": self.hcp,
+                     "type": rng.choice(FACTS), "start": said["from"], "end": said["until"]}
+            for key, values, share in (("channel", CHANNELS, .7), ("product", PRODUCTS, .3),
+                                       ("jurisdiction", PLACES, .4), ("country", ("DE", "US"), .2)):
+                if rng.random() < share:
+                    event[key] = rng.choice(values)
+            if rng.random() < 0.9:
+                event["actor"] = {"id": self.somebody()}
+            recorded_at = event["start"] + rng.choice([0, 0, 0, 1, 6, 30, 100, -24]) * HOUR if recorded_at is None \
+                else recorded_at + rng.choice([0, 1, 24, 72, 240]) * HOUR
+            self.number += 1
+            event.update(id="%s-%d" % (self.hcp, self.number), recorded_at=recorded_at,
+                         time=recorded_at if rng.random() < .5 else event["start"])
+            late = rng.choice([0, 0, 0, 1, 24, 72]) * HOUR if rng.random() < .95 else rng.randrange(2 * self.lateness)
+            self.records.append((recorded_at + late, "fact", {k: v for k, v in event.items() if v is not None}))
+
+    def profile(self, zones):
+        """Snapshots; where lateness is short all of one zone, which may not change for what is final."""
+        rng = self.rng
+        home = None
+        for i in range(rng.choice((1, 2, 3)) if self.profiles else 0):
             at = self.start - MS_DAY + i * rng.randrange(1, self.days) * MS_DAY + i
-            data = {"hcp_id": self.hcp, "recorded_at": at, "country": rng.choice(["DE", "US", "FR"])}
-            if rng.random() < 0.6:
-                data["zone"] = rng.choice(ZONES)
-            self.records.append((at, "hcp.profile", data))
+            if zones or home is None:
+                home = {"country": rng.choice(["DE", "US", "FR"])}
+                if rng.random() < 0.6:
+                    home["zone"] = rng.choice(ZONES)
+            if i > 0 and zones and rng.random() < 0.1:
+                self.records.append((at, "hcp.profile", {"hcp_id": self.hcp, "time": at, "gone": True}))
+            else:
+                self.records.append((at + rng.choice([0, 0, 1, 48]) * HOUR, "hcp.profile", dict(
+                    {"hcp_id": self.hcp, "recorded_at": at}, **home, **self.stated())))
 
 
 def variant_of(rule):
@@ -434,6 +590,9 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
         history = History(rng, hcp, start, days, focus, lateness, settled)
         for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
+        history.touched = [touch_time(r[2]) for r in history.records]
+        for _ in range(rng.choice((0, 1, 2, 4, 6))):
+            history.fact()
         history.noise(conflicts)
         history.profile(zones)
         records += [(a, hcp, k, e) for a, k, e in history.records]
@@ -445,6 +604,13 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
 def as_line(rng, kind, data):
     """One structured CloudEvent."""
     body = {k: v for k, v in data.items() if v is not None}
+    if data.get("gone"):
+        return json.dumps({"specversion": "1.0", "id": "gone" + text(data["time"]), "source": "mdm",
+                           "type": "hcp.profile", "subject": data["hcp_id"], "time": text(data["time"])})
+    for key in ("consents", "access", "licences", "owners", "affiliations"):
+        if key in body:
+            body[key] = [{k: text(v) if k in ("from", "until", "confirmed_at") else v for k, v in one.items()
+                          if v is not None} for one in body[key]]
     offset = rng.choice([0, 0, 0, 120, -300, 330])
     for key in ("time", "recorded_at", "start", "end"):
         if key in body:
@@ -458,7 +624,7 @@ def as_line(rng, kind, data):
     else:
         for key in ("id", "source", "type", "time"):
             envelope[key] = body[key] if rng.random() < 0.3 else body.pop(key)
-        if kind == "touch" and rng.random() < 0.5:
+        if kind == "touch" and rng.random() < 0.5 or kind == "fact" and data["phase"] == "completed":
             del body["phase"]  # the type says it
     envelope["data"] = body
     return json.dumps(envelope)

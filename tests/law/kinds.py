@@ -10,6 +10,7 @@ then sums add those of all that match, and else one stands for all that match, t
 import dataclasses
 import decimal
 
+import facts
 from events import compare, engagement_of, field, in_order, joint, matches, share, touch_time
 
 decimal.getcontext().prec = 60  # sums are exact
@@ -27,13 +28,15 @@ class Found:
     status: str = "open"
     since: int = None        # holds when now > since
     other_currency: int = 0  # touches left out because their amount is in another currency
+    facts: tuple = ()        # what was read beside touches
 
 
 class View:
     """How a rule sees touches: the policy's groups and spans, and the zone of each touch."""
 
-    def __init__(self, policy, zone):
+    def __init__(self, policy, zone, profile=None, records=()):
         self.groups, self.joint_within, self.zone = policy["groups"], policy["joint_within"], zone
+        self.policy, self.profile, self.records = policy, profile, records
 
     def selected(self, touches, selector, rule, fields):
         """The touches that match, are not left out by `unless:` and have all these fields."""
@@ -339,8 +342,17 @@ def until(rule, touches, view, _):
                         - touch_time(a), "ms", [{"a": a, "b": b}])
 
 
+# ---------------------------------------------------------------------------------------------- what is required
+
+def eligibility(rule, touches, view, _):
+    for t in one_each(view.selected(touches, rule["of"], rule, ())):
+        reader = facts.Reader(view.policy, view.profile, view.records, t, view.zone(t), view.groups)
+        if inside(rule, touch_time(t)) and not reader.holds(rule["require"]):
+            yield Found((engagement_of(t),), [t], None, None, None, [{"of": t}], facts=tuple(reader.read))
+
+
 KINDS = {"proximity": proximity, "overlap": overlap, "frequency": numbers, "budget": numbers, "sequence": sequence,
-         "absence": absence, "requires": requires, "until": until}
+         "absence": absence, "requires": requires, "until": until, "eligibility": eligibility}
 
 
 def instances(rule, touches, view):

@@ -47,7 +47,7 @@ def possible(variant, column):
     if status in ("resolved", "reopened"):
         return False
     # Of a single touch none is still to come when it lapses.
-    return not (variant in ("requires", "frequency touch", "budget touch") and column[1:] == ("lapsed", "preventable"))
+    return not (variant in ("requires", "frequency touch", "budget touch", "eligibility") and column[1:] == ("lapsed", "preventable"))
 
 
 def millis(text):
@@ -88,21 +88,33 @@ def member_of_engine(event):
             event.get("channel"), event.get("product"), event.get("phase"))
 
 
+def number(value):
+    return None if value is None else decimal.Decimal(value)
+
+
+FACT_FIELDS = ("name", "value", "channel", "product", "about", "from", "until", "confirmed_at", "source", "id", "proof")
+
+
+def fact_of_engine(fact):
+    return tuple(millis(fact[k]) if k in ("from", "until", "confirmed_at") and fact.get(k) else fact.get(k)
+                 for k in FACT_FIELDS)
+
+
 def says_model(key, row, causes):
     if row["status"] == "retracted":
         return ("retracted", row["cause"]) if causes else ("retracted",)
     scope, bare, rule, instance = key
     return (row["status"], alerts.alert_id(rule, scope, bare, instance), row["phase"], row["severity"], row["unit"],
-            decimal.Decimal(row["observed"]), decimal.Decimal(row["limit"]), row["other_currency"],
-            tuple(member_of_model(e) for e in row["evidence"]))
+            number(row["observed"]), number(row["limit"]), row["other_currency"],
+            tuple(member_of_model(e) for e in row["evidence"]), row["facts"])
 
 
 def says_engine(row, causes):
     if row["status"] == "retracted":
         return ("retracted", row.get("cause")) if causes else ("retracted",)
-    return (row["status"], row["alert_id"], row["phase"], row["severity"], row["unit"],
-            decimal.Decimal(row["observed"]), decimal.Decimal(row["limit"]), row.get("other_currency", 0),
-            tuple(member_of_engine(e) for e in row["evidence"]))
+    return (row["status"], row["alert_id"], row["phase"], row["severity"], row.get("unit"),
+            number(row.get("observed")), number(row.get("limit")), row.get("other_currency", 0),
+            tuple(member_of_engine(e) for e in row["evidence"]), tuple(map(fact_of_engine, row.get("facts", ()))))
 
 
 def compare(keys, rows, variants, coverage, every=True):
@@ -139,7 +151,7 @@ def compare_refused(physicians, records, out):
     for hcp, physician in physicians.items():
         for line, verdict in zip(physician.lines, physician.verdicts):
             want = None if verdict in ("applied", "duplicate") else verdict
-            if not physician.outside and records[line - 1][1] == "touch" and want != got.get(line):
+            if not physician.outside and records[line - 1][1] in ("touch", "fact") and want != got.get(line):
                 differences.append("%s line %d: model %s, engine %s" % (hcp, line, want, got.get(line)))
     return differences
 

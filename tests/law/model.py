@@ -7,6 +7,7 @@ passes, alerts.py looks at what stands.
 Times are milliseconds since 1970; events are as events.py says.
 """
 import alerts
+import facts
 from events import content, engagement_of, rank, recorded, touch_time
 
 FUTURE_GRACE = 5 * 60000
@@ -18,21 +19,68 @@ class Physician(alerts.Key):
     def __init__(self, key, policy):
         super().__init__("hcp", key, policy)
         self.winners = {}      # engagement -> version that counts (any phase)
+        self.facts = {}        # the same of facts: (version, since when it applies)
         self.seen = {}         # (source, id) -> content
         self.verdicts = []     # of its records, and their
         self.lines = []        # places among all
         self.held = {}         # engagement -> until when it is certainly still held
+        self.profile_at = self.profile_gone = None
         self.outside = False   # something came that would change what need not be held any more
 
     def versions(self):
         return {(self.key, engagement): version for engagement, version in self.winners.items()}
 
+    def records(self):
+        """What the profile and the events say, in no order that matters."""
+        said = [] if self.profile is None else list(facts.of_profile(self.profile))
+        return said + [r for event, bound in self.facts.values() for r in facts.of_event(event, bound)]
+
+    def known(self, event):
+        """What becomes of an event whose id was seen before; None: it was not."""
+        seen = self.seen.get((event["source"], event["id"]))
+        return None if seen is None else "duplicate" if seen == content(event) else "id_conflict"
+
+    def fact(self, event):
+        """A fact is never too late; it applies to what is not older than the lateness when it comes."""
+        engagement = engagement_of(event)
+        current, _ = self.facts.get(engagement, (None, None))
+        if current is not None and current["phase"] == "cancelled" and self.now > self.held["fact", engagement]:
+            self.outside = True  # it may be forgotten that it was withdrawn
+        known = self.known(event)
+        if known is not None:
+            return known
+        self.seen[event["source"], event["id"]] = content(event)
+        if current is None or rank(event) > rank(current):
+            self.facts[engagement] = (event, self.now - self.policy["allowed_lateness"])
+            self.facts_known += 1
+            current = event
+        until = max(touch_time(event), recorded(event), self.now) + self.policy["allowed_lateness"]
+        self.held["fact", engagement] = until if current["phase"] != "cancelled" else max(
+            until, self.held.get(("fact", engagement), until))
+        return "applied"
+
+    def learn(self, data):
+        """A profile is a whole snapshot; one that is gone counts at its time."""
+        gone = data.get("gone", False)
+        if self.profile_gone is not None and self.now > self.profile_gone:
+            self.outside = True  # it may be forgotten that it is gone
+        at = data["time"] if gone else data["recorded_at"]
+        if self.profile_at is not None and at <= self.profile_at:
+            return
+        before, self.profile_at = self.profile or {}, at
+        self.profile = None if gone else data
+        self.profile_gone = max(at, self.now) + self.policy["allowed_lateness"] if gone else None
+        self.facts_known += 1
+        after = self.profile or {}
+        if ((before.get("zone"), before.get("country")) != (after.get("zone"), after.get("country")) and any(
+                touch_time(v) < self.now - self.policy["allowed_lateness"] for v in self.winners.values())):
+            self.outside = True  # the zone changes, but what is final stays as it was
+
     def verdict(self, event):
         """What becomes of an event of class touch, before it is applied."""
         now, late = self.now, self.policy["allowed_lateness"]
-        seen = self.seen.get((event["source"], event["id"]))
-        if seen is not None:
-            return "duplicate" if seen == content(event) else "id_conflict"
+        if self.known(event) is not None:
+            return self.known(event)
         t = touch_time(event)
         current = self.winners.get(engagement_of(event))
         replaces = current is not None and rank(event) > rank(current)
@@ -59,14 +107,12 @@ class Physician(alerts.Key):
     def record(self, now, kind, data):
         self.advance(now)
         if kind == "hcp.profile":
-            if self.profile is None or data["recorded_at"] > self.profile["recorded_at"]:
-                self.profile = data
-                if any(touch_time(v) < self.now - self.policy["allowed_lateness"] for v in self.winners.values()):
-                    self.outside = True  # the zone changes, but what is final stays as it was
+            self.learn(data)
             verdict = "applied"
+        elif kind == "fact":
+            verdict = self.fact(data)
         elif kind == "other":
-            seen = self.seen.get((data["source"], data["id"]))
-            verdict = "applied" if seen is None else "duplicate" if seen == content(data) else "id_conflict"
+            verdict = self.known(data) or "applied"
             self.seen.setdefault((data["source"], data["id"]), content(data))
         else:
             verdict = self.verdict(data)
@@ -129,9 +175,10 @@ def clock(records, partitions, partition_of):
     nows = []
     for hcp, _, data in records:
         p = partition_of(hcp) if partitions > 1 else 0
-        effective = recorded(data)
-        running[p] = effective if running[p] is None else max(running[p], effective)
-        nows.append(running[p])
+        if not data.get("gone"):  # of a tombstone the time is no event's
+            effective = recorded(data)
+            running[p] = effective if running[p] is None else max(running[p], effective)
+        nows.append(facts.ALWAYS if running[p] is None else running[p])
     return nows, running
 
 

@@ -52,56 +52,57 @@ void jd_gate_same_channel(const struct jd_gate_question *question, const struct 
         jd_candidate_reject(out, JD_REJECTION_SAME_CHANNEL, (struct jd_str){0}, (struct jd_str){0}, arena);
 }
 
-static bool named(const struct jd_str *countries, uint32_t count, struct jd_str country)
+/* What is asked of facts when this channel is used. */
+static struct jd_fact_question ask(const struct jd_gate_question *question,
+                                   const struct jd_channel_policy *channel)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (jd_str_eq(countries[i], country))
-            return true;
-    return false;
+    return (struct jd_fact_question){
+        .program = question->program,
+        .channel = (uint8_t)channel->channel,
+        .function = (uint8_t)jd_role_function(question->touch->actor.role),
+        .product = question->touch->product,
+        .country = question->country,
+        .at = question->at,
+    };
 }
 
-/* Without a record: allowed only where the market does not ask for one. */
-static bool is_opt_in(const struct jd_channel_policy *channel, struct jd_str country)
+/* A finding that is refused: why, with the interval of what decided. */
+static void refuse(struct jd_candidate *out, const struct jd_finding *found, enum jd_rejection_code reason,
+                   struct jd_arena *arena)
 {
-    if (country.ptr != NULL && named(channel->opt_in, channel->opt_in_count, country))
-        return true;
-    if (country.ptr != NULL && named(channel->opt_out, channel->opt_out_count, country))
-        return false;
-    return channel->opt_in_default;
+    struct jd_str none = {0};
+    jd_candidate_reject(out, reason, none, found->record == NULL ? none : interval(found->record, arena),
+                        arena);
 }
 
 void jd_gate_consent(const struct jd_gate_question *question, const struct jd_channel_policy *channel,
                      struct jd_arena *arena, struct jd_candidate *out)
 {
-    bool unconfirmed;
-    const struct jd_fact_record *record =
-        jd_facts_consent(question->facts, (uint8_t)channel->channel, question->touch->product, question->at,
-                         channel->double_opt_in, &unconfirmed);
-    struct jd_str none = {0};
-    if (record == NULL) {
-        if (is_opt_in(channel, question->country))
-            jd_candidate_reject(out, unconfirmed ? JD_REJECTION_CONSENT_UNCONFIRMED : JD_REJECTION_NO_CONSENT,
-                                none, none, arena);
-    } else if (record->state == JD_FACT_STATE_DENIED) {
-        jd_candidate_reject(out, JD_REJECTION_CONSENT_DENIED, none, interval(record, arena), arena);
-    } else if (record->state == JD_FACT_STATE_REVOKED) {
-        jd_candidate_reject(out, JD_REJECTION_CONSENT_REVOKED, none, interval(record, arena), arena);
-    } else if (record->until <= question->at) {
-        jd_candidate_reject(out, JD_REJECTION_CONSENT_EXPIRED, none, interval(record, arena), arena);
-    }
+    static const enum jd_rejection_code reasons[JD_STANDING_END_] = {
+        [JD_STANDING_NONE_KNOWN] = JD_REJECTION_NO_CONSENT,
+        [JD_STANDING_UNCONFIRMED] = JD_REJECTION_CONSENT_UNCONFIRMED,
+        [JD_STANDING_DENIED] = JD_REJECTION_CONSENT_DENIED,
+        [JD_STANDING_REVOKED] = JD_REJECTION_CONSENT_REVOKED,
+        [JD_STANDING_EXPIRED] = JD_REJECTION_CONSENT_EXPIRED,
+    };
+    struct jd_fact_question q = ask(question, channel);
+    struct jd_finding found = jd_facts_find(question->facts, JD_FACT_CONSENT, &q);
+    if (reasons[found.standing] != JD_REJECTION_NONE)
+        refuse(out, &found, reasons[found.standing], arena);
 }
 
 void jd_gate_access(const struct jd_gate_question *question, const struct jd_channel_policy *channel,
                     struct jd_arena *arena, struct jd_candidate *out)
 {
-    const struct jd_fact_record *record =
-        jd_facts_access(question->facts, (uint8_t)channel->channel, question->at);
-    if (record == NULL || record->state == JD_FACT_STATE_OPEN || record->until <= question->at)
-        return;
-    enum jd_rejection_code reason = record->state == JD_FACT_STATE_NO_CONTACT ? JD_REJECTION_NO_CONTACT
-                                    : record->state == JD_FACT_STATE_NO_SEE   ? JD_REJECTION_NO_SEE
-                                                                              : JD_REJECTION_APPOINTMENT_ONLY;
-    jd_candidate_reject(out, reason, (struct jd_str){0}, interval(record, arena), arena);
+    static const enum jd_rejection_code reasons[JD_STANDING_END_] = {
+        [JD_STANDING_NO_CONTACT] = JD_REJECTION_NO_CONTACT,
+        [JD_STANDING_NO_SEE] = JD_REJECTION_NO_SEE,
+        [JD_STANDING_APPOINTMENT_ONLY] = JD_REJECTION_APPOINTMENT_ONLY,
+    };
+    struct jd_fact_question q = ask(question, channel);
+    struct jd_finding found = jd_facts_find(question->facts, JD_FACT_ACCESS, &q);
+    if (reasons[found.standing] != JD_REJECTION_NONE)
+        refuse(out, &found, reasons[found.standing], arena);
 }
 
 /* The least content id that is approved for channel, product and function at that time. */
@@ -109,14 +110,13 @@ void jd_gate_content(const struct jd_gate_question *question, const struct jd_ch
                      struct jd_arena *arena, struct jd_candidate *out)
 {
     const struct jd_program *program = question->program;
-    enum jd_function function = jd_role_function(question->touch->actor.role);
+    struct jd_fact_question q = ask(question, channel);
     for (uint32_t i = 0; i < program->content_count; i++) { /* sorted by id: the first that fits */
         const struct jd_content *c = &program->contents[i];
-        if ((c->channel != JD_CHANNEL_NONE && c->channel != channel->channel) ||
-            (c->product.ptr != NULL && !jd_str_eq(c->product, question->touch->product)) ||
-            (c->function != JD_FUNCTION_NONE && c->function != function) ||
-            (c->from != JD_TIME_NONE && question->at < c->from) ||
-            (c->until != JD_TIME_NONE && question->at >= c->until))
+        if ((i > 0 && jd_str_eq(c->id, program->contents[i - 1].id)))
+            continue; /* all lines of an item are asked at once */
+        q.content = c->id;
+        if (jd_facts_find(question->facts, JD_FACT_CONTENT, &q).standing != JD_STANDING_APPROVED)
             continue;
         out->content_id = c->id;
         return;

@@ -9,7 +9,7 @@
 #define JOURNEYD_ENGINE_CHANNELS_GATES_H
 
 #include "base/arena.h"
-#include "engine/channels/facts.h"
+#include "engine/facts.h"
 #include "engine/program.h"
 
 /* What is asked; borrowed for the call. */

@@ -104,35 +104,20 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
     }
 }
 
-static struct jd_facts facts_of(const struct jd_step *step, const struct jd_hcp_profile *profile)
-{
-    struct jd_facts facts = {.arena = step->arena};
-    uint32_t from, to;
-    jd_facts_add_profile(&facts, profile);
-    jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
-    for (; from < to; from++) {
-        const struct jd_slot *slot = &step->state->slots[from];
-        if ((slot->flags & JD_SLOT_STANDS) && slot->class == JD_CLASS_FACT)
-            jd_facts_add_event(&facts, jd_slot_engagement(step->key, slot, step->arena));
-    }
-    return facts;
-}
-
 /* Every candidate of the policy's list, judged; the first that passed is chosen (its index, else the
  * number of candidates), the others that passed rank lower. */
 static uint32_t judge(struct jd_step *step, const struct question *q, struct jd_candidate *candidates)
 {
     const struct jd_program *program = step->program;
-    const struct jd_hcp_profile *profile = jd_state_profile(step->state, step->arena);
-    struct jd_facts facts = facts_of(step, profile);
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    const struct jd_hcp_profile *profile = jd_touches_profile(&view);
     struct jd_gate_question question = {
         .program = program,
-        .facts = &facts,
+        .facts = jd_touches_facts(&view),
         .touch = q->touch,
         .at = jd_touch_time(q->touch),
         .country = profile != NULL && profile->country.ptr != NULL ? profile->country : q->touch->country,
     };
-    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     uint32_t chosen = program->channel_count;
     for (uint32_t i = 0; i < program->channel_count; i++) {
         struct jd_candidate *candidate = &candidates[i];

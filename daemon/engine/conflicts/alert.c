@@ -43,6 +43,8 @@ static struct jd_str alert_id(const struct jd_step *step, const struct jd_rule *
 /* The account, where all members agree on one. */
 static struct jd_str account_of(const struct jd_instance *instance)
 {
+    if (instance->member_count == 0)
+        return (struct jd_str){0};
     struct jd_str account = instance->members[0]->event->account_id;
     for (uint32_t i = 1; i < instance->member_count; i++)
         if (!jd_str_eq(account, instance->members[i]->event->account_id))
@@ -74,6 +76,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .limit = instance->limit,
         .unit = (uint8_t)instance->unit,
         .other_currency = instance->other_currency > 0 ? instance->other_currency : JD_INT_NONE,
+        .facts = instance->facts,
         .remedy = rule->remedy,
         .assignee = rule->assignee,
         .citation = rule->citation,
@@ -94,12 +97,24 @@ static bool same_evidence(const struct jd_step *step, const struct jd_alert *a, 
     return true;
 }
 
+static bool same_facts(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
+{
+    if (a->facts.count != b->facts.count)
+        return false;
+    const struct jd_fact_read *x = a->facts.items, *y = b->facts.items;
+    for (uint32_t i = 0; i < a->facts.count; i++)
+        if (!jd_str_eq(jd_avro_bytes(&jd_fact_read_record, &x[i], step->arena),
+                       jd_avro_bytes(&jd_fact_read_record, &y[i], step->arena)))
+            return false;
+    return true;
+}
+
 static bool unchanged(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
            a->evidence_count == b->evidence_count && a->other_currency == b->other_currency &&
-           same_evidence(step, a, b);
+           same_evidence(step, a, b) && same_facts(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -345,9 +360,10 @@ static const struct jd_rule *rule_at(const struct jd_program *program, uint32_t 
                 ->rules[w * JD_SELECTOR_WORD_RULES + (uint32_t)__builtin_ctzll(rules) / JD_SELECTOR_STRIDE];
 }
 
-/* What touch x can change: the rules of which it matches a selector, each once. */
-static void gather_instances(struct jd_step *step, struct jd_touches *view, struct jd_touch *x, bool civil,
-                             struct items *list)
+/* What touch x can change: the rules of which it matches a selector, each once; of these those that are
+ * `wanted`, NULL: all. */
+static void gather_instances(struct jd_step *step, struct jd_touches *view, struct jd_touch *x,
+                             bool (*wanted)(const struct jd_rule *rule), struct items *list)
 {
     const struct jd_program *program = step->program;
     for (uint32_t w = 0; w < step->fold->selectors.words; w++) {
@@ -355,7 +371,7 @@ static void gather_instances(struct jd_step *step, struct jd_touches *view, stru
         rules = (rules | rules >> 1 | rules >> 2) & JD_SELECTOR_RULES;
         for (; rules != 0; rules &= rules - 1) {
             const struct jd_rule *rule = rule_at(program, w, rules);
-            if (!civil || civil_rule(rule))
+            if (wanted == NULL || wanted(rule))
                 gather_rule(step, view, rule, x, list);
         }
     }
@@ -428,22 +444,24 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
     struct items list = {0};
     uint32_t hash = jd_hash32(engagement_key), from, to;
     if (before != NULL && jd_touch_stands(before))
-        gather_instances(step, &view, jd_touches_gone(&view, before), false, &list);
+        gather_instances(step, &view, jd_touches_gone(&view, before), NULL, &list);
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
         if (slot->hash == hash && (slot->flags & JD_SLOT_STANDS) &&
             jd_str_eq(jd_slot_name(slot, step->arena), engagement_key))
-            gather_instances(step, &view, jd_touches_open(&view, slot), false, &list);
+            gather_instances(step, &view, jd_touches_open(&view, slot), NULL, &list);
     }
     settle(step, &list, &(struct concern){.key = engagement_key}, cause);
 }
 
-void jd_alerts_refresh_civil(struct jd_step *step)
+/* Looks again at the wanted rules, for every touch at or after `since`. */
+static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_rule *rule), jd_time since,
+                          const struct concern *concern)
 {
     bool any = false;
     for (uint32_t i = 0; i < step->program->rule_count; i++)
-        any = any || civil_rule(&step->program->rules[i]);
+        any = any || wanted(&step->program->rules[i]);
     if (!any)
         return;
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
@@ -451,9 +469,25 @@ void jd_alerts_refresh_civil(struct jd_step *step)
     uint32_t from, to;
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++)
-        if (step->state->slots[from].flags & JD_SLOT_STANDS)
-            gather_instances(step, &view, jd_touches_open(&view, &step->state->slots[from]), true, &list);
-    settle(step, &list, &(struct concern){.civil = true}, JD_CAUSE_CORRECTED);
+        if ((step->state->slots[from].flags & JD_SLOT_STANDS) && step->state->slots[from].time >= since)
+            gather_instances(step, &view, jd_touches_open(&view, &step->state->slots[from]), wanted, &list);
+    settle(step, &list, concern, JD_CAUSE_CORRECTED);
+}
+
+void jd_alerts_refresh_civil(struct jd_step *step)
+{
+    refresh_rules(step, civil_rule, JD_TIME_MIN, &(struct concern){.civil = true});
+}
+
+static bool asks_facts(const struct jd_rule *rule)
+{
+    return rule->require != NULL;
+}
+
+void jd_alerts_refresh_facts(struct jd_step *step, jd_time since)
+{
+    if (!jd_fault_bug("fact_not_refreshed"))
+        refresh_rules(step, asks_facts, since, &(struct concern){0});
 }
 
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)

@@ -25,6 +25,8 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
 /* The physician's zone has changed: rules with civil windows are looked at again. */
 void jd_alerts_refresh_civil(struct jd_step *step);
+/* What is known of facts has changed, for touches at or after `since`: rules that ask are looked at again. */
+void jd_alerts_refresh_facts(struct jd_step *step, jd_time since);
 /* An engagement is about to leave the state: what rules must remember of it is put. */
 void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot);
 /* The timer of what was remembered. */

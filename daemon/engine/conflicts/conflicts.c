@@ -65,6 +65,12 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
         .pairs = true,
         .find = jd_overlap_find,
     },
+    {
+        .name = "eligibility",
+        .required = JD_TAKES_OF | JD_TAKES_REQUIRE,
+        .optional = JD_TAKES_UNLESS,
+        .find = jd_eligibility_find,
+    },
     {.name = NULL},
 };
 

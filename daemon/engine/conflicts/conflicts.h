@@ -35,6 +35,7 @@ enum jd_parameter {
     JD_TAKES_CASE_B = 1u << 20,     /* severity: when: { b: } */
     JD_TAKES_A_HAPPENED = 1u << 21, /* a: leaves planned touches out unless it names phase */
     JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
+    JD_TAKES_REQUIRE = 1u << 27,    /* require: */
 };
 
 struct jd_period_entry; /* journeyd/state.h */
@@ -53,6 +54,7 @@ struct jd_instance {
     struct jd_decimal observed, limit;
     enum jd_unit unit;
     int64_t other_currency; /* budget: touches left out because of their currency */
+    struct jd_list facts;   /* of struct jd_fact_read: what it read beside touches */
     jd_time horizon;        /* nothing later than this can change it */
     /* Kinds with deadlines: when the bearer is looked at again, JD_NEVER: only when something comes. */
     jd_time deadline;

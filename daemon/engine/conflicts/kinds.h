@@ -76,5 +76,7 @@ jd_find_instances jd_requires_find;
 jd_find_instances jd_until_find;
 /* overlap.c: two touches at the same time. */
 jd_find_instances jd_overlap_find;
+/* eligibility.c: a touch for which what is required is not so. */
+jd_find_instances jd_eligibility_find;
 
 #endif

@@ -15,9 +15,16 @@ static struct world *const w = &world;
 
 static struct jd_channel_policy channels[] = {
     {.channel = JD_CHANNEL_IN_PERSON},
-    {.channel = JD_CHANNEL_EMAIL, .opt_in_default = true},
+    {.channel = JD_CHANNEL_EMAIL},
     {.channel = JD_CHANNEL_PHONE},
     {.channel = JD_CHANNEL_VIDEO},
+};
+static const struct jd_consent_policy opt_in = {.opt_in_default = true}, opt_out = {0};
+static const struct jd_consent_policy *const consents[JD_CHANNEL_END_] = {
+    [JD_CHANNEL_IN_PERSON] = &opt_out,
+    [JD_CHANNEL_EMAIL] = &opt_in,
+    [JD_CHANNEL_PHONE] = &opt_out,
+    [JD_CHANNEL_VIDEO] = &opt_out,
 };
 
 static void setup(void)
@@ -26,6 +33,7 @@ static void setup(void)
     world_rule(w, "r", span_ms(24));
     w->program.channels = channels;
     w->program.channel_count = JD_COUNT(channels);
+    w->program.consents = consents;
 }
 
 static void teardown(void)

@@ -225,7 +225,9 @@ static void print_alert(struct jd_buf *buf, const struct jd_alert *alert, bool r
     jd_buf_printf(buf, " " JD_STR_FMT " " JD_STR_FMT " " JD_STR_FMT JD_STR_FMT,
                   JD_STR_ARG(jd_symbol_text(&jd_alert_phase_symbols, alert->phase)),
                   JD_STR_ARG(jd_symbol_text(&jd_severity_symbols, alert->severity)),
-                  JD_STR_ARG(jd_decimal_text(alert->observed, arena)),
+                  JD_STR_ARG(alert->observed.scale == JD_DECIMAL_NONE
+                                 ? JD_STR("none")
+                                 : jd_decimal_text(alert->observed, arena)),
                   JD_STR_ARG(jd_symbol_text(&jd_unit_symbols, alert->unit)));
     if (alert->final == JD_TRUE)
         jd_buf_text(buf, " final");

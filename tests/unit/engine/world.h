@@ -56,7 +56,8 @@ void advance(struct world *world, double hours);
 struct jd_str text(struct world *world, const char *s);
 
 /* Effects since the last call, in order, "; " between them:
- *   <rule> <a>+<b> r<revision> <status>[ <cause>] <phase> <severity> <observed><unit>[ final] */
+ *   <rule> <a>+<b> r<revision> <status>[ <cause>] <phase> <severity> <observed><unit>[ final]
+ * or none, where nothing is measured. */
 const char *effects(struct world *world);
 const struct jd_alert *last_alert(const struct world *world);
 /* Every open alert in the state of "h", in the same form without revision, sorted. */

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "engine/conflicts/conflicts.h"
+#include "engine/facts.h"
 #include "engine/fields.h"
 #include "policy/policy.h"
 #include "support.h"
@@ -23,8 +24,9 @@ static const struct {
     {"requires", {"a: { role: msl }", "b: { role: sales_rep }", "within: 3d"}},
     {"until", {"a: { role: msl }", "b: { role: sales_rep }", "until: { role: speaker }", "max_open: 1y"}},
     {"overlap", {"a: { role: msl }", "b: { role: sales_rep }"}},
+    {"eligibility", {"of: { role: msl }", "require: { consent: granted }"}},
 };
-enum { FREQUENCY, BUDGET, SEQUENCE, ABSENCE, REQUIRES, UNTIL, OVERLAP, KINDS };
+enum { FREQUENCY, BUDGET, SEQUENCE, ABSENCE, REQUIRES, UNTIL, OVERLAP, ELIGIBILITY, KINDS };
 
 static bool starts_key(const char *line, const char *key)
 {
@@ -128,6 +130,51 @@ Test(kinds, mistakes_in_their_keys)
         {OVERLAP, "durations: { visit: 1h }", NULL, 16, "there is no channel \"visit\"", NULL},
         {OVERLAP, "durations: { phone: 32d }", NULL, 23, "out of range", NULL},
         {OVERLAP, "durations: { phone: 0h }", NULL, 23, "out of range", NULL},
+        {ELIGIBILITY, "", "require", 0, "require: is missing", NULL},
+        {ELIGIBILITY, "", "of", 0, "of: is missing", NULL},
+        {ELIGIBILITY, "same: team", NULL, 3, "same: is not taken by kind eligibility", NULL},
+        {ELIGIBILITY, "within: 3d", NULL, 3, "within: is not taken by kind eligibility", NULL},
+        {ELIGIBILITY, "scope: account", NULL, 10, "scope: account is not supported", NULL},
+        {ELIGIBILITY, "require: granted", NULL, 12, "require: expected what must be so", NULL},
+        {ELIGIBILITY, "require: {}", NULL, 12, "require: is empty", NULL},
+        {ELIGIBILITY, "require: { consnt: granted }", NULL, 14, "there is nothing called \"consnt\"",
+         "did you mean \"consent\"?"},
+        {ELIGIBILITY, "require: { profile.speciality: x }", NULL, 14, "there is nothing called",
+         "did you mean \"profile.specialty\"?"},
+        {ELIGIBILITY, "require: { consent: given }", NULL, 23, "consent: expected what it may come to", NULL},
+        {ELIGIBILITY, "require: { consent: grantd }", NULL, 23, "consent: expected what it may come to",
+         "did you mean \"granted\"?"},
+        {ELIGIBILITY, "require: { consent: valid }", NULL, 23, "found \"valid\"", NULL},
+        {ELIGIBILITY, "require: { consent: [] }", NULL, 23, "the list is empty", NULL},
+        {ELIGIBILITY, "require: { consent: }", NULL, 14, "consent: has no value", NULL},
+        {ELIGIBILITY, "require: { consent: { is: granted } }", NULL, 23, "found a map", NULL},
+        {ELIGIBILITY, "require: { licence: [valid, approved] }", NULL, 31, "found \"approved\"", NULL},
+        {ELIGIBILITY, "require: { aligned: often }", NULL, 23, "aligned: expected true or false", NULL},
+        {ELIGIBILITY, "require: { journeys: { active: x } }", NULL, 14,
+         "journeys: is not supported by this version", NULL},
+        {ELIGIBILITY, "require: { all: { consent: granted } }", NULL, 19, "all: expected a list", NULL},
+        {ELIGIBILITY, "require: { any: [] }", NULL, 19, "any: expected a list", NULL},
+        {ELIGIBILITY, "require: { any: [granted] }", NULL, 20, "any: expected what must be so", NULL},
+        {ELIGIBILITY, "require: { not: [{ consent: granted }] }", NULL, 19, "not: expected what must be so",
+         NULL},
+        {ELIGIBILITY,
+         "require: { not: { not: { not: { not: { not: { not: { not: { not: { consent: granted } } } } } } } "
+         "} }",
+         NULL, 0, "more than 8 maps inside each other", NULL},
+        {ELIGIBILITY, "require: { local_time: 8-20 }", NULL, 26, "local_time: expected a map", NULL},
+        {ELIGIBILITY, "require: { local_time: { from: 08:00 } }", NULL, 26, "until: is missing", NULL},
+        {ELIGIBILITY, "require: { local_time: { from: 8:00, until: 20:00 } }", NULL, 34,
+         "expected a time of day", NULL},
+        {ELIGIBILITY, "require: { local_time: { from: 08:00, until: 24:01 } }", NULL, 48,
+         "expected a time of day", NULL},
+        {ELIGIBILITY, "require: { local_time: { from: 08:00, until: 08:00 } }", NULL, 26, "are the same",
+         NULL},
+        {ELIGIBILITY, "require: { local_time: { from: 08:00, until: 09:00, days: monday } }", NULL, 61,
+         "expected a day of the week", NULL},
+        {ELIGIBILITY, "require: { profile.tier: { lt: 3 } }", NULL, 34, "only numbers and times", NULL},
+        {ELIGIBILITY, "require: { amount: { le: much } }", NULL, 28, "expected a decimal number", NULL},
+        {ELIGIBILITY, "require: { channel: emial }", NULL, 23, "a value of its closed list",
+         "did you mean \"email\"?"},
     };
     for (size_t i = 0; i < JD_COUNT(rows); i++) {
         struct jd_diagnostics problems;
@@ -238,5 +285,58 @@ Test(kinds, durations_have_a_default)
     jd_policy_free(policy);
     policy = taken(OVERLAP, "mode: alert", NULL, &rule);
     cr_expect_eq(rule->durations[JD_CHANNEL_PHONE], JD_HOUR);
+    jd_policy_free(policy);
+}
+
+/* ---- require ---- */
+
+static const struct jd_predicate *require_of(const char *line, struct jd_policy **policy)
+{
+    const struct jd_rule *rule;
+    *policy = taken(ELIGIBILITY, line, NULL, &rule);
+    return rule->require;
+}
+
+Test(kinds, one_entry_is_itself_and_several_are_all)
+{
+    struct jd_policy *policy;
+    const struct jd_predicate *p = require_of("require: { consent: granted }", &policy);
+    cr_expect(p->ask == JD_ASK_FACT && p->fact == JD_FACT_CONSENT);
+    jd_policy_free(policy);
+    p = require_of("require: { consent: granted, access: [open, no_see], aligned: true }", &policy);
+    cr_assert(p->ask == JD_ASK_ALL && p->part_count == 3);
+    cr_expect(p->parts[1].fact == JD_FACT_ACCESS && p->parts[2].fact == JD_FACT_ALIGNMENT);
+    jd_policy_free(policy);
+    p = require_of("require: { any: [{ not: { blackout: declared } }, { amount: { ge: 1, lt: 5 } }] }",
+                   &policy);
+    cr_assert(p->ask == JD_ASK_ANY && p->part_count == 2);
+    cr_expect(p->parts[0].ask == JD_ASK_NOT && p->parts[0].parts[0].fact == JD_FACT_BLACKOUT);
+    cr_assert(p->parts[1].ask == JD_ASK_ALL && p->parts[1].part_count == 2);
+    cr_expect(p->parts[1].parts[1].ask == JD_ASK_TOUCH && p->parts[1].parts[1].condition.op == JD_LT);
+    jd_policy_free(policy);
+}
+
+Test(kinds, granted_takes_what_is_implied)
+{
+    struct jd_policy *policy;
+    const struct jd_predicate *p = require_of("require: { consent: granted }", &policy);
+    cr_expect_eq(p->standings, UINT64_C(1) << JD_STANDING_GRANTED | UINT64_C(1) << JD_STANDING_IMPLIED);
+    jd_policy_free(policy);
+    p = require_of("require: { consent: [revoked, denied] }", &policy);
+    cr_expect_eq(p->standings, UINT64_C(1) << JD_STANDING_REVOKED | UINT64_C(1) << JD_STANDING_DENIED);
+    jd_policy_free(policy);
+}
+
+Test(kinds, local_time_and_profile_fields)
+{
+    struct jd_policy *policy;
+    const struct jd_predicate *p = require_of(
+        "require: { local_time: { from: \"20:30\", until: \"24:00\", days: [sat, sun] } }", &policy);
+    cr_expect(p->ask == JD_ASK_LOCAL_TIME && p->from_ms == 20 * JD_HOUR + 30 * JD_MINUTE &&
+              p->until_ms == JD_DAY && p->days == (1u << 5 | 1u << 6));
+    jd_policy_free(policy);
+    p = require_of("require: { profile.attributes.territory: [north, east] }", &policy);
+    cr_expect(p->ask == JD_ASK_PROFILE && p->condition.ref.field == JD_PROFILE_ATTRIBUTE &&
+              jd_str_eq(p->condition.ref.attribute, JD_STR("territory")) && p->condition.text_count == 2);
     jd_policy_free(policy);
 }

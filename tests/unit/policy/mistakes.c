@@ -88,9 +88,8 @@ static const struct line policy_lines[] = {
     {"", "groups", "{ g: { field: topic, sets: { a: [x] } } }", false},
 };
 static const struct line channel_lines[] = {
-    {"channels:\n  - ", "channel", "email", true},
-    {"    ", "needs_content", "true", false},
-    {"    ", "double_opt_in", "true", false},
+    {"channels:\n  - ", "channel", "email", true},    {"    ", "needs_content", "true", false},
+    {"    ", "double_opt_in", "true", false},         {"    ", "propose", "true", false},
     {"    ", "consent", "{ default: opt_in }", true},
 };
 
@@ -178,7 +177,6 @@ Test(mistakes, in_rules)
         {"version: -1", 2, 12, "out of range", NULL},
         {"kind: proximty", 2, 9, "there is no kind \"proximty\"", "did you mean \"proximity\"?"},
         {"kind: coverage", 2, 9, "is not supported by this version", NULL},
-        {"kind: eligibility", 2, 9, "is not supported by this version", NULL},
         {"limit: 3", 2, 3, "limit: is not taken by kind proximity", NULL},
         {"who: {}", 2, 3, "who: is not supported by this version", NULL},
         {"link: responds_to", 2, 3, "is not supported by this version", NULL},

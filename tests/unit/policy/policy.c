@@ -201,13 +201,16 @@ Test(policy, channels_and_content)
     cr_assert_eq(p->channel_count, 2);
     const struct jd_channel_policy *video = &p->channels[0], *email = &p->channels[1];
     cr_expect_eq(video->channel, JD_CHANNEL_VIDEO);
-    cr_expect_not(video->needs_content || video->double_opt_in || video->opt_in_default);
-    cr_assert_eq(video->opt_in_count, 2);
-    cr_expect_text(video->opt_in[0], "DE");
+    const struct jd_consent_policy *by_video = p->consents[JD_CHANNEL_VIDEO];
+    const struct jd_consent_policy *by_email = p->consents[JD_CHANNEL_EMAIL];
+    cr_expect_not(video->needs_content || by_video->double_opt_in || by_video->opt_in_default);
+    cr_assert_eq(by_video->opt_in_count, 2);
+    cr_expect_text(by_video->opt_in[0], "DE");
     cr_expect_eq(email->channel, JD_CHANNEL_EMAIL);
-    cr_expect(email->needs_content && email->double_opt_in && email->opt_in_default);
-    cr_assert_eq(email->opt_out_count, 1);
-    cr_expect_text(email->opt_out[0], "US");
+    cr_expect(email->needs_content && by_email->double_opt_in && by_email->opt_in_default);
+    cr_assert_eq(by_email->opt_out_count, 1);
+    cr_expect_text(by_email->opt_out[0], "US");
+    cr_expect_null(p->consents[JD_CHANNEL_PHONE]);
     cr_expect_eq(p->trigger_valid_ms, 3 * JD_DAY);
     cr_assert_eq(p->content_count, 2);
     cr_expect_text(p->contents[0].id, "c1");
@@ -350,5 +353,5 @@ Test(policy, the_guide_shows_what_works)
         }
     }
     (void)fclose(guide);
-    cr_expect_eq(count, 8);
+    cr_expect_eq(count, 9);
 }

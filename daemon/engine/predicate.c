@@ -1,0 +1,214 @@
+#include "engine/predicate.h"
+
+#include "base/buf.h"
+#include "base/contract.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/selector.h"
+#include "engine/time.h"
+
+/* Values of a list that an alert shows: more are cut, so that they fit its record. */
+enum { VALUE_SIZE_MAX = 1024, WEEK_DAYS = 7, DAY_OF_EPOCH = 3 /* a Thursday */ };
+
+static struct jd_fact_read *add(struct jd_reads *reads, struct jd_str name, struct jd_str value)
+{
+    if (reads->count == reads->capacity)
+        reads->items =
+            jd_arena_grow(reads->arena, reads->items, reads->count, &reads->capacity, sizeof *reads->items);
+    struct jd_fact_read *read = &reads->items[reads->count++];
+    *read = (struct jd_fact_read){.name = name,
+                                  .value = value,
+                                  .from = JD_TIME_NONE,
+                                  .until = JD_TIME_NONE,
+                                  .confirmed_at = JD_TIME_NONE};
+    return read;
+}
+
+void jd_reads_add_record(struct jd_reads *reads, struct jd_str value, const struct jd_fact_record *record)
+{
+    struct jd_fact_read *read = add(reads, jd_symbol_text(&jd_fact_symbols, record->fact), value);
+    read->channel = record->channel;
+    read->product = record->product;
+    read->about = record->about;
+    read->from = record->from == JD_TIME_MIN ? JD_TIME_NONE : record->from;
+    read->until = record->until == JD_NEVER ? JD_TIME_NONE : record->until;
+    read->confirmed_at = record->confirmed_at;
+    read->source = record->source;
+    read->id = record->id;
+    read->proof = record->proof;
+}
+
+/* ---- facts ---- */
+
+static struct jd_fact_question ask(struct jd_touches *view, const struct jd_touch *touch)
+{
+    const struct jd_event *event = touch->event;
+    const struct jd_hcp_profile *profile = jd_touches_profile(view);
+    struct jd_str home = profile != NULL ? profile->country : (struct jd_str){0};
+    return (struct jd_fact_question){
+        .program = view->fold->program,
+        .channel = event->channel,
+        .function = (uint8_t)jd_role_function(event->actor.role),
+        .product = event->product,
+        .actor = event->actor.id,
+        .content = event->content_id,
+        .country = home.ptr != NULL ? home : event->country,
+        .place = event->jurisdiction.ptr != NULL ? event->jurisdiction
+                 : event->country.ptr != NULL    ? event->country
+                                                 : home,
+        .at = touch->time,
+    };
+}
+
+static bool fact_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                       struct jd_reads *out)
+{
+    struct jd_fact_question question = ask(view, touch);
+    struct jd_finding found = jd_facts_find(jd_touches_facts(view), p->fact, &question);
+    struct jd_str value = jd_symbol_text(&jd_standing_symbols, (uint8_t)found.standing);
+    if (found.record != NULL) {
+        jd_reads_add_record(out, value, found.record);
+    } else {
+        struct jd_fact_read *read = add(out, jd_symbol_text(&jd_fact_symbols, (uint8_t)p->fact), value);
+        if (found.content != NULL) {
+            read->channel = found.content->channel;
+            read->product = found.content->product;
+            read->from = found.content->from;
+            read->until = found.content->until;
+        }
+    }
+    return (p->standings >> found.standing) & 1;
+}
+
+/* ---- the physician's profile ---- */
+
+/* Value number `index` of a profile field; absent: there is none. */
+static struct jd_str profile_value(const struct jd_hcp_profile *profile, const struct jd_field_ref *ref,
+                                   jd_time at, uint32_t index)
+{
+    struct jd_str none = {0};
+    const struct jd_str *segments = profile->segments.items;
+    const struct jd_affiliation *affiliations = profile->affiliations.items;
+    const struct jd_pair *attributes = profile->attributes.items;
+    switch ((enum jd_profile_field)ref->field) {
+    case JD_PROFILE_TIER:
+        return index == 0 ? profile->tier : none;
+    case JD_PROFILE_SPECIALTY:
+        return index == 0 ? profile->specialty : none;
+    case JD_PROFILE_COUNTRY:
+        return index == 0 ? profile->country : none;
+    case JD_PROFILE_SEGMENTS:
+        return index < profile->segments.count ? segments[index] : none;
+    case JD_PROFILE_AFFILIATIONS:
+        for (uint32_t i = 0; i < profile->affiliations.count; i++)
+            if ((affiliations[i].from == JD_TIME_NONE || affiliations[i].from <= at) &&
+                (affiliations[i].until == JD_TIME_NONE || at < affiliations[i].until) && index-- == 0)
+                return affiliations[i].account_id;
+        return none;
+    case JD_PROFILE_ATTRIBUTE:
+        for (uint32_t i = 0; index == 0 && i < profile->attributes.count; i++)
+            if (jd_str_eq(attributes[i].key, ref->attribute))
+                return attributes[i].value;
+        return none;
+    case JD_PROFILE_END_:
+        break;
+    }
+    return none;
+}
+
+static bool profile_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                          struct jd_reads *out)
+{
+    const struct jd_condition *condition = &p->condition;
+    const struct jd_hcp_profile *profile = jd_touches_profile(view);
+    struct jd_buf values;
+    uint32_t count = 0;
+    bool named = false;
+    jd_buf_init(&values, out->arena);
+    for (struct jd_str value;
+         profile != NULL && (value = profile_value(profile, &condition->ref, touch->time, count)).ptr != NULL;
+         count++) {
+        named = named || jd_condition_names(condition, value);
+        if (values.size + value.size < VALUE_SIZE_MAX)
+            jd_buf_printf(&values, "%s" JD_STR_FMT, count > 0 ? ", " : "", JD_STR_ARG(value));
+    }
+    static const struct jd_str names[JD_PROFILE_END_] = {
+        [JD_PROFILE_TIER] = {"profile.tier", 12},
+        [JD_PROFILE_SPECIALTY] = {"profile.specialty", 17},
+        [JD_PROFILE_COUNTRY] = {"profile.country", 15},
+        [JD_PROFILE_SEGMENTS] = {"profile.segments", 16},
+        [JD_PROFILE_AFFILIATIONS] = {"profile.affiliations", 20},
+        [JD_PROFILE_ATTRIBUTE] = {"profile.attributes", 18},
+    };
+    struct jd_str name = names[condition->ref.field];
+    if (condition->ref.field == JD_PROFILE_ATTRIBUTE)
+        name = jd_arena_printf(out->arena, JD_STR_FMT "." JD_STR_FMT, JD_STR_ARG(name),
+                               JD_STR_ARG(condition->ref.attribute));
+    add(out, name, count > 0 ? jd_buf_done(&values) : JD_STR("none"));
+    switch (condition->op) {
+    case JD_IN:
+        return named;
+    case JD_NOT_IN:
+        return count > 0 && !named;
+    case JD_EXISTS:
+        return count > 0;
+    case JD_ABSENT:
+        return count == 0;
+    case JD_LT:
+    case JD_LE:
+    case JD_GT:
+    case JD_GE:
+        break; /* texts are not compared by size */
+    }
+    return false;
+}
+
+/* ---- the time of day ---- */
+
+static bool local_time_holds(const struct jd_predicate *p, const struct jd_touch *touch, struct jd_reads *out)
+{
+    static const char *const names[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    int64_t date = jd_local_day(touch->zone, touch->time);
+    int64_t ms = jd_local_ms(touch->zone, touch->time);
+    int64_t day = ((date + DAY_OF_EPOCH) % WEEK_DAYS + WEEK_DAYS) % WEEK_DAYS;
+    add(out, JD_STR("local_time"),
+        jd_arena_printf(out->arena, "%s %02d:%02d " JD_STR_FMT, names[day], (int)(ms / JD_HOUR),
+                        (int)(ms / JD_MINUTE % 60), JD_STR_ARG(touch->zone->name)));
+    bool after = ms >= p->from_ms, before = ms < p->until_ms + jd_fault_bug("fact_local_time");
+    return ((p->days >> day) & 1) && (p->from_ms < p->until_ms ? after && before : after || before);
+}
+
+/* ---- parts ---- */
+
+bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *predicate,
+                        const struct jd_touch *touch, struct jd_reads *out)
+{
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < predicate->part_count; i++)
+        held += jd_predicate_holds(view, &predicate->parts[i], touch, out);
+    switch (predicate->ask) {
+    case JD_ASK_ALL:
+        return held == predicate->part_count;
+    case JD_ASK_ANY:
+        return held > 0;
+    case JD_ASK_NOT:
+        return held == 0;
+    case JD_ASK_TOUCH:
+        return jd_condition_holds(&predicate->condition, touch->event);
+    case JD_ASK_PROFILE:
+        return profile_holds(view, predicate, touch, out);
+    case JD_ASK_FACT:
+        return fact_holds(view, predicate, touch, out);
+    case JD_ASK_LOCAL_TIME:
+        return local_time_holds(predicate, touch, out);
+    }
+    return false;
+}
+
+bool jd_predicate_is_civil(const struct jd_predicate *predicate)
+{
+    bool civil = predicate->ask == JD_ASK_LOCAL_TIME;
+    for (uint32_t i = 0; i < predicate->part_count; i++)
+        civil = civil || jd_predicate_is_civil(&predicate->parts[i]);
+    return civil;
+}
