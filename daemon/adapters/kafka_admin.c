@@ -60,6 +60,21 @@ void jd_admin_close(struct jd_admin *admin)
     free(admin);
 }
 
+/* Kafka 4 compares the nonces of SCRAM as RFC 5802 wants; librdkafka gets them right from 2.6.1 on. */
+static const char *scram_advice(const struct jd_admin *admin)
+{
+    enum { RIGHT_FROM = 0x020601ff };
+    char mechanism[32];
+    size_t size = sizeof mechanism;
+    bool old = rd_kafka_version() < RIGHT_FROM &&
+               rd_kafka_conf_get(rd_kafka_conf(admin->rk), "sasl.mechanisms", mechanism, &size) ==
+                   RD_KAFKA_CONF_OK &&
+               strncmp(mechanism, "SCRAM-", 6) == 0;
+    return old ? ". Brokers of Kafka 4 refuse SCRAM from librdkafka before 2.6.1, which this is: use another "
+                 "sasl.mechanism, or a newer librdkafka"
+               : "";
+}
+
 enum jd_kafka_status jd_admin_reach(struct jd_admin *admin, int timeout_ms, struct jd_error *err)
 {
     int64_t until = now_ms() + timeout_ms;
@@ -80,8 +95,8 @@ enum jd_kafka_status jd_admin_reach(struct jd_admin *admin, int timeout_ms, stru
             (void)jd_error_set(
                 err, JD_EXIT_UNAVAILABLE,
                 "Kafka did not answer within %d ms: %s; check kafka.bootstrap.servers, that the "
-                "brokers run, and the security settings",
-                timeout_ms, reason);
+                "brokers run, and the security settings%s",
+                timeout_ms, reason, scram_advice(admin));
             return JD_KAFKA_RETRY;
         }
     }

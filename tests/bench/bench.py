@@ -179,14 +179,14 @@ def latency(report, title, rate, events, policy):
     watch = subprocess.Popen([str(FLOOR), "watch", jd.KAFKA, cluster.topics["conflict.alerts"],
                               str(int(copies * FILE_EVENTS / rate) + 5)], stdout=subprocess.PIPE, text=True)
     time.sleep(1)
-    tool(FLOOR, "load", jd.KAFKA, topic, events, copies + 1, rate)
+    tool(FLOOR, "load", jd.KAFKA, topic, events, copies, rate, 1)
     seen = json.loads(watch.communicate()[0])
     report.add(f"{title}: events per second", rate)
     for what in ("p50", "p99"):
         report.add(f"{title}: {what}, ms", seen[f"{what}_ms"])
-    for what, instance in (("the same instance", "a"), ("another instance", "b")):
+    for more, (what, instance) in enumerate((("the same instance", "a"), ("another instance", "b")), 1):
         daemon.kill()
-        tool(FLOOR, "load", jd.KAFKA, topic, events, 1)
+        tool(FLOOR, "load", jd.KAFKA, topic, events, 1, 0, copies + more)
         begin = time.monotonic()
         daemon = jd.Daemon(cluster, config(instance)).start()
         wait_first(daemon)

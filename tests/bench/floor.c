@@ -1,13 +1,13 @@
 /* The floor of the benchmark: what librdkafka itself costs, without deciding anything.
  *
- *   floor load BROKERS TOPIC FILE COPIES [RATE]   lines of FILE into TOPIC, each copy with its own ids
- *   floor run  BROKERS TOPIC OUT COUNT            consume COUNT records and produce, exactly once
- *   floor watch BROKERS TOPIC SECONDS             from the sending of a record to the arrival of its effects
+ *   floor load BROKERS TOPIC FILE COPIES [RATE [FIRST]]   lines of FILE into TOPIC, each copy with its own ids
+ *   floor run  BROKERS TOPIC OUT COUNT                    consume COUNT records and produce, exactly once
+ *   floor watch BROKERS TOPIC SECONDS                     from the sending of a record to the arrival of its effects
  *
  * `run` is the bare loop that the daemon is measured against: consume in batches, one output of 600 bytes
  * for every 17 records, one transaction with the offsets every 50 ms, nothing parsed.
  * `load` writes structured-mode CloudEvents as they are; in copy n > 0 the physician's id and the event's
- * id get the suffix "~n", so that a million records are a million events of as many physicians more.
+ * id get the suffix "~n", so that a million records are a million events of as many physicians more; the first copy is FIRST (0).
  * FILE is JSON lines, or parts of Avro values as parts.py writes them (name ends in .parts): sent in binary
  * mode. With RATE (records a second) it paces itself, and each JSON event carries a `traceparent` whose trace
  * id is the time of sending; the daemon hands it on to what the event causes, so that `watch`, a
@@ -309,7 +309,7 @@ static void pace(int64_t begin, uint64_t sent, double rate)
     }
 }
 
-static int load(const char *brokers, const char *topic, const char *file, int copies, double rate)
+static int load(const char *brokers, const char *topic, const char *file, int copies, double rate, int first)
 {
     const char *const settings[] = {"bootstrap.servers",
                                     brokers,
@@ -335,7 +335,7 @@ static int load(const char *brokers, const char *topic, const char *file, int co
     static struct item item;
     uint64_t sent = 0;
     int64_t begin = now_us(CLOCK_MONOTONIC);
-    for (int copy = 0; copy < copies; copy++) {
+    for (int copy = first; copy < first + copies; copy++) {
         FILE *in = fopen(file, "r");
         if (in == NULL)
             die(file, strerror(errno));
@@ -418,11 +418,12 @@ int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "run") == 0)
         return run(argv[2], argv[3], argv[4], strtoull(argv[5], NULL, 10));
-    if ((argc == 6 || argc == 7) && strcmp(argv[1], "load") == 0)
-        return load(argv[2], argv[3], argv[4], atoi(argv[5]), argc == 7 ? atof(argv[6]) : 0);
+    if (argc >= 6 && argc <= 8 && strcmp(argv[1], "load") == 0)
+        return load(argv[2], argv[3], argv[4], atoi(argv[5]), argc > 6 ? atof(argv[6]) : 0,
+                    argc > 7 ? atoi(argv[7]) : 0);
     if (argc == 5 && strcmp(argv[1], "watch") == 0)
         return watch(argv[2], argv[3], atoi(argv[4]));
-    fputs("usage: floor load BROKERS TOPIC FILE COPIES [RATE] | run BROKERS TOPIC OUT COUNT | "
+    fputs("usage: floor load BROKERS TOPIC FILE COPIES [RATE [FIRST]] | run BROKERS TOPIC OUT COUNT | "
           "watch BROKERS TOPIC SECONDS\n",
           stderr);
     return 64;

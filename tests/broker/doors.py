@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import confluent_kafka
 import journeyd as jd
 
 POLICY = {
@@ -123,6 +124,9 @@ class Suite:
         login = {"bootstrap.servers": os.environ["KAFKA_SASL"], "security.protocol": "sasl_plaintext",
                  "sasl.username": "journeyd", "sasl.password_file": secret(self.files, PASSWORD)}
         ways = {"plain": {**login, "sasl.mechanism": "PLAIN"}}
+        scram = {**login, "sasl.mechanism": "SCRAM-SHA-256"}
+        if confluent_kafka.libversion()[1] >= 0x020601ff:
+            ways["scram"] = scram
         if os.environ.get("KAFKA_SSL"):
             ways["tls"] = {"bootstrap.servers": os.environ["KAFKA_SSL"], "security.protocol": "ssl",
                            "ssl.ca.location": os.environ["KAFKA_CA"]}
@@ -138,6 +142,9 @@ class Suite:
         wrong.write_text("wrong")
         self.refused("plain: a wrong password", s.cluster.config(
             "b", kafka={**ways["plain"], "sasl.password_file": str(wrong)}, start_timeout="3s"), (69, 78), "authenticat")
+        if "scram" not in ways:
+            self.refused("scram: this librdkafka cannot", s.cluster.config("b", kafka=scram, start_timeout="3s"), (69, 78),
+                         "authenticat", "librdkafka before 2.6.1")
         if "tls" in ways:
             self.refused("tls: a certificate that nobody signed", s.cluster.config(
                 "b", kafka={**ways["tls"], "ssl.ca.location": ""}, start_timeout="3s"), (69, 78), "certificate|ssl")
@@ -177,12 +184,7 @@ class Suite:
         gate.down()
 
     def run(self, only=()):
-        for case in (self.redis, self.kafka, self.network):
-            if not only or case.__name__ in only:
-                began = time.monotonic()
-                case()
-                print(f"  {case.__name__}: {time.monotonic() - began:.0f} s", flush=True)
-        self.counts.end()
+        self.counts.run((self.redis, self.kafka, self.network), only)
 
 
 if __name__ == "__main__":

@@ -484,6 +484,15 @@ class Counts:
             print(f"  FAIL  {what}{': ' if detail else ''}{detail}", flush=True)
         return ok
 
+    def run(self, cases, only=()):
+        """Those that are named, else all; the end."""
+        for case in cases:
+            if not only or case.__name__ in only:
+                began = time.monotonic()
+                case()
+                print(f"  {case.__name__}: {time.monotonic() - began:.0f} s", flush=True)
+        self.end()
+
     def end(self):
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
         sys.exit(1 if self.failed else 0)

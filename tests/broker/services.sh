@@ -11,7 +11,7 @@
 #
 #   KAFKA=host:port  REDIS=redis://host:port  REDIS_SOCKET=/path  REGISTRY=http://host:port/path
 #
-# and further doors to our own broker: KAFKA_SASL (PLAIN, user "journeyd", password "only-for-tests"),
+# and further doors to our own broker: KAFKA_SASL (PLAIN and SCRAM-SHA-256, user "journeyd", password "only-for-tests"),
 # KAFKA_SSL with KAFKA_CA (a PEM file; where openssl is installed), and KAFKA_BEHIND, which tells its
 # clients to come to 127.0.0.1:$KAFKA_DOOR, where a test puts a proxy in front of it.
 #
@@ -95,8 +95,9 @@ controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:$port,SASL_PLAINTEXT://127.0.0.1:$sasl,BEHIND://127.0.0.1:$behind,CONTROLLER://127.0.0.1:$controller$tls
 advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_PLAINTEXT://127.0.0.1:$sasl,BEHIND://127.0.0.1:$door$tls
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
-listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
 listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_journeyd="only-for-tests";
+listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 $tls_port
 inter.broker.listener.name=PLAINTEXT
 auto.create.topics.enable=false
@@ -121,6 +122,7 @@ P
         id=$(/usr/bin/python3 -c "import base64, uuid
 print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=').replace('-', 'A'))") # a leading dash would be an option
         "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$JD_RUN/kafka.properties" --standalone \
+            --add-scram 'SCRAM-SHA-256=[name=journeyd,password=only-for-tests]' \
             >"$JD_RUN/kafka.log" 2>&1 || { cat "$JD_RUN/kafka.log" >&2; die "cannot format Kafka's storage"; }
     fi
     launch kafka "${java[@]}" kafka.Kafka "$JD_RUN/kafka.properties"

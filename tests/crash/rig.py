@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.request
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -218,6 +219,7 @@ class Instance:
         self.config = os.path.join(group.dir, name + ".yaml")
         self.log = os.path.join(group.dir, name + ".log")
         self.orders = os.path.join(group.dir, name + ".stop")
+        self.http = "127.0.0.1:%d" % free_port()
         self.process = None
         self.said = 0  # bytes of the log when the process was started
         self.write(**settings)
@@ -231,7 +233,7 @@ class Instance:
             "kafka": json.dumps({"bootstrap.servers": group.kafka.address, "session.timeout.ms": "3000",
                                  "heartbeat.interval.ms": "500"}),
             "redis": json.dumps({"url": group.redis_url, "flush_interval": "50ms"}),
-            "encoding": "{ in: auto, out: json }", "http": "127.0.0.1:%d" % free_port()}
+            "encoding": "{ in: auto, out: json }", "http": self.http}
         lines.update(settings)
         with open(self.config, "w") as f:
             for key, value in lines.items():
@@ -249,6 +251,13 @@ class Instance:
             self.process = subprocess.Popen([self.group.binary, "run", "--config", self.config], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL, env=environment)
         return self
+
+    def is_ready(self):
+        """Whether it decides: it has its part of the shards, and they are live."""
+        try:
+            return urllib.request.urlopen("http://%s/readyz" % self.http, timeout=5).status == 200
+        except OSError:  # also the answer 503
+            return False
 
     def says(self, text):
         """Whether the process has logged it."""
