@@ -17,6 +17,7 @@
  *       same_ignored         same: is not looked at
  *       move_forgets_old     a touch that moved leaves its old alerts standing
  *       phase_flip_missing   an alert stays preventable when the hour has come
+ *       market_ignored       every market has the rule of the centre
  *       severity_first_case  the first severity is taken whatever its conditions
  * `journeyd run --crash-points` lists every label that is compiled in. */
 #ifndef JOURNEYD_BASE_FAULT_H

@@ -77,6 +77,8 @@ static bool derived_value(const struct jd_event *event, const struct jd_field_re
         return false;
     if (ref->field == JD_FIELD_ATTRIBUTE)
         return attribute_value(event, ref->attribute, out);
+    if (ref->field == JD_FIELD_MARKET)
+        return text_value(event->jurisdiction.ptr != NULL ? event->jurisdiction : event->country, out);
     return code_value(event->actor.role == 0 ? 0 : (uint8_t)jd_role_function(event->actor.role), out);
 }
 
@@ -84,7 +86,8 @@ bool jd_field_get(const struct jd_event *event, const struct jd_field_ref *ref, 
                   struct jd_value *out)
 {
     const struct jd_touch_field *field = &jd_touch_fields[ref->field];
-    if (field->many || ref->field == JD_FIELD_ATTRIBUTE || ref->field == JD_FIELD_FUNCTION)
+    if (field->many || ref->field == JD_FIELD_ATTRIBUTE || ref->field == JD_FIELD_FUNCTION ||
+        ref->field == JD_FIELD_MARKET)
         return derived_value(event, ref, index, out);
     if (index > 0)
         return false;

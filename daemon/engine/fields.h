@@ -1,5 +1,6 @@
 /* The fields of a touch that selectors, `same:` and `different:` may name: the scalar fields of
- * schemas/EngagementEvent.avsc, the function of the actor's role, and the lists that a pair can share. */
+ * schemas/EngagementEvent.avsc, the function of the actor's role, the market (the jurisdiction, else the
+ * country), and the lists that a pair can share. */
 #ifndef JOURNEYD_ENGINE_FIELDS_H
 #define JOURNEYD_ENGINE_FIELDS_H
 
@@ -38,6 +39,7 @@
     X(JURISDICTION, "jurisdiction", JD_STRING, false, NULL, jurisdiction)                                    \
     X(JOINT_ACTOR, "joint.actor", JD_STRING, true, NULL, joint_with)                                         \
     X(JOINT_ROLE, "joint.role", JD_ENUM, true, &jd_role_symbols, joint_with)                                 \
+    X(MARKET, "market", JD_STRING, false, NULL, jurisdiction)                                                \
     X(RESPONDS_TO, "responds_to", JD_STRING, false, NULL, responds_to)                                       \
     X(AMOUNT, "amount", JD_DECIMAL, false, NULL, amount)                                                     \
     X(CURRENCY, "currency", JD_STRING, false, NULL, currency)                                                \

@@ -147,6 +147,13 @@ struct jd_rule {
     const struct jd_severity_case *severities; /* the last one holds always */
     uint32_t severity_count;
     struct jd_str citation, jurisdiction, remedy, assignee; /* each may be absent */
+    /* The rule as some markets have it. Which touches it is about is the same in all of its versions: kind,
+     * selectors, what they share, validity. */
+    const struct jd_rule *versions;
+    uint32_t version_count;
+    const struct jd_rule *central; /* of a version: the rule that it is one of; else NULL */
+    const struct jd_str *markets;  /* of a version, and of a rule that a market added: whose it is, sorted */
+    uint32_t market_count;
 };
 
 /* A content item: approved for a channel in [from, until). */

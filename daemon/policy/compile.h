@@ -16,6 +16,10 @@ struct jd_named_group {
     struct jd_field_ref ref; /* with `group` set */
 };
 
+struct jd_pack;
+struct jd_compiled_rule;
+struct jd_market_file;
+
 struct jd_compile {
     struct jd_arena *arena;
     struct jd_diagnostics *problems;
@@ -26,6 +30,10 @@ struct jd_compile {
     uint32_t group_count;
     struct jd_zone **zones; /* as read; sorted into the program at the end */
     uint32_t zone_count, zone_capacity;
+    struct jd_pack *packs; /* of policy.yaml: groups of countries that have a file of their own */
+    uint32_t pack_count;
+    struct jd_compiled_rule *rules; /* rules.h; as read, of all files */
+    uint32_t rule_count, rule_capacity;
 };
 
 struct jd_key;
@@ -58,6 +66,7 @@ bool jd_read_map(struct jd_compile *c, const struct jd_node *node, const char *w
 extern const struct jd_key jd_policy_keys[], jd_market_keys[], jd_group_keys[]; /* policy.c */
 extern const struct jd_key jd_rule_keys[], jd_severity_keys[], jd_when_keys[];  /* rules.c */
 extern const struct jd_key jd_weights_keys[];                                   /* parameters.c */
+extern const struct jd_key jd_market_file_keys[];                               /* markets.c */
 extern const struct jd_key jd_channels_keys[], jd_channel_keys[], jd_consent_keys[], jd_trigger_keys[];
 
 /* Errors at a node; `expected` completes "expected …, found …". */
@@ -70,6 +79,19 @@ void jd_warn_at(struct jd_compile *c, struct jd_place place, const char *format,
 
 /* Gives the problem added last a hint with the nearest value of a closed list, or with all of them. */
 void jd_suggest_symbol(struct jd_compile *c, struct jd_str written, const struct jd_symbols *symbols);
+
+/* A list of texts, or one alone: sorted, without doubles. */
+struct jd_texts {
+    const struct jd_str *items;
+    uint32_t count;
+};
+
+/* A group of countries, such as EU. */
+struct jd_pack {
+    struct jd_str name;
+    struct jd_texts countries;
+    struct jd_place place;
+};
 
 /* Readers; the target's type in brackets. */
 jd_read_value jd_read_text;     /* [jd_str] one line, 1..1024 bytes */
@@ -87,11 +109,7 @@ JD_MUST_CHECK bool jd_time_of_text(const struct jd_compile *c, struct jd_str tex
 /* The zone of that name, read if need be; NULL: `*why` says what is wrong. */
 const struct jd_zone *jd_compile_zone(struct jd_compile *c, struct jd_str name, const char **why);
 
-/* A list of texts, or one alone: sorted, without doubles. `check` is a reader of one. */
-struct jd_texts {
-    const struct jd_str *items;
-    uint32_t count;
-};
+/* `check` is a reader of one. */
 void jd_read_texts(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                    jd_read_value *check, struct jd_texts *out);
 
@@ -99,8 +117,13 @@ void jd_read_texts(struct jd_compile *c, const struct jd_key *key, const struct 
 uint32_t jd_sort_texts(struct jd_str *items, uint32_t count);
 
 /* Parts of the policy, each in its file. */
-void jd_compile_policy(struct jd_compile *c, const struct jd_node *root);          /* policy.yaml */
-void jd_compile_rules(struct jd_compile *c, const struct jd_node *root);           /* conflicts.yaml */
+void jd_compile_policy(struct jd_compile *c, const struct jd_node *root); /* policy.yaml */
+/* conflicts.yaml (market NULL), or what a market adds. */
+void jd_compile_rules(struct jd_compile *c, const struct jd_node *list, const struct jd_market_file *market);
+/* The name in markets/<NAME>.yaml; absent: the file is none of a market. */
+struct jd_str jd_market_name(struct jd_str file);
+void jd_compile_markets(struct jd_compile *c); /* markets/<NAME>.yaml: packs, then countries */
+void jd_settle_rules(struct jd_compile *c);    /* into the program, when all are read */
 void jd_compile_channels(struct jd_compile *c, const struct jd_node *root);        /* channels.yaml */
 void jd_compile_contents(struct jd_compile *c, const struct jd_bundle_file *file); /* content.csv */
 

@@ -12,7 +12,14 @@
 
 /* Far above what the largest files and their trees take. */
 #define ARENA_MAX ((size_t)512 << 20)
-enum { GROUPS_MAX = 64, SETS_MAX = 1000, GROUP_VALUES_MAX = 10000, ZONES_MAX = 600 };
+enum {
+    GROUPS_MAX = 64,
+    SETS_MAX = 1000,
+    GROUP_VALUES_MAX = 10000,
+    ZONES_MAX = 600,
+    MARKETS_MAX = 300,
+    PACK_NAME_MAX = 16
+};
 #define FUTURE_GRACE_MS (5 * JD_MINUTE) /* semantics of `from_the_future` */
 
 struct jd_policy {
@@ -101,10 +108,50 @@ static void read_zones(struct jd_compile *c, const struct jd_key *key, const str
     }
 }
 
+struct written_market {
+    struct jd_market market;
+    struct jd_texts countries;
+};
+
+static void read_countries(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           void *out)
+{
+    jd_read_texts(c, key, node, jd_read_country, out);
+}
+
 const struct jd_key jd_market_keys[] = {
-    {"zone", jd_read_zone, .offset = offsetof(struct jd_market, zone), .required = true},
+    {"zone", jd_read_zone, .offset = offsetof(struct written_market, market.zone)},
+    {"countries", read_countries, .offset = offsetof(struct written_market, countries)},
     {0},
 };
+
+/* A pack is named in capital letters, as countries are: EU, DACH. */
+static bool is_pack_name(struct jd_str name)
+{
+    bool ok = name.size >= 2 && name.size <= PACK_NAME_MAX;
+    for (uint32_t i = 0; ok && i < name.size; i++)
+        ok = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z';
+    return ok;
+}
+
+/* A country is in one pack at most: else it would not be clear whose rules it has. */
+static void add_pack(struct jd_compile *c, const struct jd_member *member, const struct jd_texts *countries)
+{
+    if (!is_pack_name(member->key)) {
+        jd_error_at(c, member->place, "markets: a pack of countries has a name of 2 to 16 capital letters");
+        return;
+    }
+    for (uint32_t p = 0; p < c->pack_count; p++)
+        for (uint32_t i = 0; i < c->packs[p].countries.count; i++)
+            for (uint32_t k = 0; k < countries->count; k++)
+                if (jd_str_eq(c->packs[p].countries.items[i], countries->items[k])) {
+                    jd_error_at(c, member->place, "markets: " JD_STR_FMT " is in two packs",
+                                JD_STR_ARG(countries->items[k]));
+                    jd_problem_hint(c->problems, "it is in " JD_STR_FMT " at line %u",
+                                    JD_STR_ARG(c->packs[p].name), c->packs[p].place.line);
+                }
+    c->packs[c->pack_count++] = (struct jd_pack){member->key, *countries, member->place};
+}
 
 static void read_markets(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out)
@@ -115,14 +162,30 @@ static void read_markets(struct jd_compile *c, const struct jd_key *key, const s
         jd_expected(c, node, key->name, "a map of countries, such as { DE: { zone: Europe/Berlin } }");
         return;
     }
+    if (jd_too_many(c, node, key->name, MARKETS_MAX, "markets"))
+        return;
     w->markets = jd_arena_array(c->arena, node->count, sizeof *w->markets);
+    c->packs = jd_arena_array(c->arena, node->count, sizeof *c->packs);
     uint32_t count = 0;
     for (uint32_t i = 0; i < node->count; i++) {
         const struct jd_member *member = &node->members[i];
         struct jd_node name = {.kind = JD_NODE_SCALAR, .place = member->place, .text = member->key};
-        struct jd_market market = {0};
+        struct written_market read = {0};
+        bool is_map = jd_read_map(c, &member->value, "a market", jd_market_keys, NULL, &read);
+        bool has_zone = jd_node_member(&member->value, "zone") != NULL,
+             is_pack = jd_node_member(&member->value, "countries") != NULL;
+        if (is_map && has_zone == is_pack) {
+            jd_error_at(c, member->value.place, "a market: one of zone: and countries: %s",
+                        is_pack ? "is one too many" : "is missing");
+            jd_problem_hint(c->problems, "a country has a zone, a pack such as EU has countries");
+        }
+        if (is_pack) {
+            if (read.countries.count > 0)
+                add_pack(c, member, &read.countries);
+            continue;
+        }
+        struct jd_market market = read.market;
         jd_read_country(c, &country_key, &name, &market.country);
-        (void)jd_read_map(c, &member->value, "a market", jd_market_keys, NULL, &market); /* reported there */
         if (market.country.ptr == NULL || market.zone == NULL)
             continue;
         uint32_t at = count++;
@@ -298,12 +361,12 @@ static void check_files(struct jd_compile *c)
 {
     static const char *const known[] = {"policy.yaml", "conflicts.yaml", "channels.yaml", "content.csv",
                                         NULL};
-    static const char *const later[] = {"actors.csv", "accounts.csv", "products.csv",  "compass.csv",
-                                        "limits.csv", "calendars",    "calendars.csv", "blackouts.csv",
-                                        "journeys/",  "markets/"};
+    static const char *const later[] = {"actors.csv",    "accounts.csv",  "products.csv",
+                                        "compass.csv",   "limits.csv",    "calendars",
+                                        "calendars.csv", "blackouts.csv", "journeys/"};
     for (uint32_t i = 0; i < c->bundle->count; i++) {
         struct jd_str name = c->bundle->files[i].name;
-        bool is_known = is_below(name, JD_BUNDLE_ZONES), is_later = false;
+        bool is_known = is_below(name, JD_BUNDLE_ZONES) || jd_market_name(name).ptr != NULL, is_later = false;
         for (const char *const *n = known; *n != NULL; n++)
             is_known = is_known || jd_str_eq(name, jd_str_of(*n));
         for (size_t n = 0; n < JD_COUNT(later); n++)
@@ -328,7 +391,9 @@ static void compile_files(struct jd_compile *c)
         settle_zones(c, NULL);
     tree = tree_of(c, "conflicts.yaml", true);
     if (tree != NULL)
-        jd_compile_rules(c, tree);
+        jd_compile_rules(c, tree, NULL);
+    jd_compile_markets(c);
+    jd_settle_rules(c);
     tree = tree_of(c, "channels.yaml", false);
     if (tree != NULL)
         jd_compile_channels(c, tree);

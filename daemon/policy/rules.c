@@ -1,5 +1,6 @@
 /* conflicts.yaml: a list of rules. The keys that every rule has are here, those of kinds in parameters.c;
  * which of them a rule takes, its kind's row says (engine/conflicts/conflicts.h). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -132,6 +133,16 @@ static void read_severities(struct jd_compile *c, const struct jd_key *key, cons
     rule->severity_count = count;
 }
 
+/* What of it makes sense, jd_check_local finds. */
+static void read_local(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    if (node->kind == JD_NODE_MAP && node->count > 0)
+        *(const struct jd_node **)out = node;
+    else
+        jd_expected(c, node, key->name,
+                    "what markets may choose, such as { limit: [3, 4, 5], severity: any }");
+}
+
 /* ---- a rule ------------------------------------------------------------------------------------- */
 
 #define RULE(member) offsetof(struct written_rule, rule.member)
@@ -152,6 +163,7 @@ const struct jd_key jd_rule_keys[] = {
     {"jurisdiction", jd_read_text, .offset = RULE(jurisdiction)},
     {"remedy", jd_read_text, .offset = RULE(remedy)},
     {"assignee", jd_read_text, .offset = RULE(assignee)},
+    {"local", read_local, .offset = HERE(local)},
     {"of", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_OF},
     {"a", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_A_B},
     {"b", jd_read_selector, .offset = RULE(b), .parameter = JD_TAKES_A_B},
@@ -303,68 +315,93 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
     check_fires(c, w, node->place);
 }
 
-static void check_id(struct jd_compile *c, const struct jd_rule *rules, uint32_t count,
-                     const struct jd_node *list, uint32_t index)
+static void check_id(struct jd_compile *c, const struct jd_compiled_rule *rule)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (rules[count].id.ptr != NULL && jd_str_eq(rules[i].id, rules[count].id)) {
-            jd_error_at(c, jd_node_member(&list->items[index], "id")->value.place,
-                        "id: \"" JD_STR_FMT "\" is taken", JD_STR_ARG(rules[count].id));
-            for (uint32_t j = 0; j < index; j++) {
-                const struct jd_member *id = jd_node_member(&list->items[j], "id");
-                if (id != NULL && jd_str_eq(id->value.text, rules[count].id)) {
-                    jd_problem_hint(c->problems, "by the rule at line %u", id->value.place.line);
-                    return;
-                }
-            }
+    for (uint32_t i = 0; i < c->rule_count && rule->rule.id.ptr != NULL; i++)
+        if (jd_str_eq(c->rules[i].rule.id, rule->rule.id)) {
+            struct jd_place place = c->rules[i].node->place;
+            jd_error_at(c, jd_node_member(rule->node, "id")->value.place, "id: \"" JD_STR_FMT "\" is taken",
+                        JD_STR_ARG(rule->rule.id));
+            jd_problem_hint(c->problems, "by the rule at line %u%s" JD_STR_FMT, place.line,
+                            c->rules[i].market.ptr != NULL || rule->market.ptr != NULL ? " of " : "",
+                            JD_STR_ARG(c->rules[i].market.ptr != NULL || rule->market.ptr != NULL
+                                           ? place.file
+                                           : JD_STR("")));
             return;
         }
 }
 
-static void sort_rules(struct jd_rule *rules, uint32_t count)
+bool jd_read_rule(struct jd_compile *c, const struct jd_node *node, struct jd_compiled_rule *out)
 {
-    for (uint32_t i = 1; i < count; i++) { /* at most RULES_MAX */
-        struct jd_rule rule = rules[i];
-        uint32_t at = i;
-        for (; at > 0 && jd_str_cmp(rules[at - 1].id, rule.id) > 0; at--)
-            rules[at] = rules[at - 1];
-        rules[at] = rule;
+    struct written_rule w = {.mode = JD_MODE_ALERT, .scope = JD_SCOPE_HCP};
+    uint32_t errors = c->problems->errors;
+    w.rule.kind = node->kind == JD_NODE_MAP ? kind_of(c, node) : NULL;
+    begin_rule(c, &w);
+    /* Without a kind all keys are read, to find what else is wrong. */
+    struct jd_taken taken = {.allowed = UINT32_MAX};
+    if (w.rule.kind != NULL)
+        taken = (struct jd_taken){w.rule.kind->required | w.rule.kind->optional, w.rule.kind->required,
+                                  jd_arena_printf(c->arena, "kind %s", w.rule.kind->name).ptr, hint_kinds};
+    if (!jd_read_map(c, node, "a rule", jd_rule_keys, &taken, &w))
+        return false;
+    finish_rule(c, &w, node);
+    *out = (struct jd_compiled_rule){
+        .rule = w.rule, .node = node, .local = w.local, .wrong = errors != c->problems->errors};
+    return true;
+}
+
+void jd_compile_rules(struct jd_compile *c, const struct jd_node *list, const struct jd_market_file *market)
+{
+    if (list->kind != JD_NODE_LIST) {
+        jd_expected(c, list, market != NULL ? "add" : "conflicts.yaml",
+                    "a list of rules (- { id: ..., kind: ..., ... })");
+        return;
+    }
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct jd_compiled_rule rule;
+        if (c->rule_count == RULES_MAX) {
+            jd_error_at(c, list->items[i].place, "the policy has more than %d rules", RULES_MAX);
+            return;
+        }
+        if (!jd_read_rule(c, &list->items[i], &rule))
+            continue;
+        if (market != NULL)
+            jd_rule_of_market(c, &rule, market);
+        else if (rule.local != NULL && rule.rule.kind != NULL)
+            jd_check_local(c, &rule);
+        check_id(c, &rule);
+        if (c->rule_count == c->rule_capacity)
+            c->rules = jd_arena_grow(c->arena, c->rules, c->rule_count, &c->rule_capacity, sizeof *c->rules);
+        c->rules[c->rule_count++] = rule;
     }
 }
 
-void jd_compile_rules(struct jd_compile *c, const struct jd_node *root)
+static int by_id(const void *a, const void *b)
 {
-    if (root->kind != JD_NODE_LIST) {
-        jd_expected(c, root, "conflicts.yaml", "a list of rules (- { id: ..., kind: ..., ... })");
-        return;
-    }
-    if (root->count > RULES_MAX) {
-        jd_error_at(c, root->items[RULES_MAX].place, "conflicts.yaml has more than %d rules", RULES_MAX);
-        return;
-    }
-    struct jd_rule *rules = jd_arena_array(c->arena, root->count, sizeof *rules);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < root->count; i++) {
-        const struct jd_node *node = &root->items[i];
-        struct written_rule w = {.mode = JD_MODE_ALERT, .scope = JD_SCOPE_HCP};
-        w.rule.kind = node->kind == JD_NODE_MAP ? kind_of(c, node) : NULL;
-        begin_rule(c, &w);
-        /* Without a kind all keys are read, to find what else is wrong. */
-        struct jd_taken taken = {.allowed = UINT32_MAX};
-        if (w.rule.kind != NULL)
-            taken =
-                (struct jd_taken){w.rule.kind->required | w.rule.kind->optional, w.rule.kind->required,
-                                  jd_arena_printf(c->arena, "kind %s", w.rule.kind->name).ptr, hint_kinds};
-        if (!jd_read_map(c, node, "a rule", jd_rule_keys, &taken, &w))
-            continue;
-        finish_rule(c, &w, node);
-        rules[count] = w.rule;
-        check_id(c, rules, count, root, i);
-        int64_t reach = jd_rule_reach(&w.rule);
+    return jd_str_cmp(((const struct jd_compiled_rule *)a)->rule.id,
+                      ((const struct jd_compiled_rule *)b)->rule.id);
+}
+
+void jd_settle_rules(struct jd_compile *c)
+{
+    struct jd_rule *rules = jd_arena_array(c->arena, c->rule_count, sizeof *rules);
+    if (c->rule_count > 1)
+        qsort(c->rules, c->rule_count, sizeof *c->rules, by_id);
+    for (uint32_t i = 0; i < c->rule_count; i++) {
+        const struct jd_compiled_rule *from = &c->rules[i];
+        struct jd_rule *versions = jd_arena_array(c->arena, from->version_count, sizeof *versions);
+        rules[i] = from->rule;
+        int64_t reach = jd_rule_reach(&from->rule);
+        for (uint32_t v = 0; v < from->version_count; v++) {
+            int64_t other = jd_rule_reach(&from->versions[v].rule);
+            reach = other > reach ? other : reach;
+            versions[v] = from->versions[v].rule;
+            versions[v].central = &rules[i];
+        }
+        rules[i].versions = versions;
+        rules[i].version_count = from->version_count;
         c->program->window_ms = reach > c->program->window_ms ? reach : c->program->window_ms;
-        count++;
     }
-    sort_rules(rules, count);
     c->program->rules = rules;
-    c->program->rule_count = count;
+    c->program->rule_count = c->rule_count;
 }

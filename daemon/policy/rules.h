@@ -14,7 +14,19 @@ struct written_rule {
     struct jd_span window;             /* unit 0: not written */
     struct jd_field_ref distinct;
     bool has_distinct, has_weights, has_per;
-    int64_t *durations; /* of overlap */
+    int64_t *durations;          /* of overlap */
+    const struct jd_node *local; /* local:, or NULL */
+};
+
+/* A rule that was read, and where from. */
+struct jd_compiled_rule {
+    struct jd_rule rule;
+    const struct jd_node *node;        /* as it was written */
+    const struct jd_node *local;       /* what markets may choose, or NULL */
+    struct jd_str market;              /* that added it; absent: the centre */
+    bool wrong;                        /* it has errors: whatever else is said of it may be wrong too */
+    struct jd_compiled_rule *versions; /* those of markets; their nodes are merged */
+    uint32_t version_count, version_capacity;
 };
 
 /* A value of a closed list; 0: reported. */
@@ -29,6 +41,39 @@ jd_read_value jd_read_observed;
 
 /* What the parameters must be together, as the rule's kind has it; moves them into the rule. */
 void jd_finish_parameters(struct jd_compile *c, struct written_rule *w, const struct jd_node *node);
+/* Reads one rule; false: it is none at all. Either way problems say what is wrong. */
+bool jd_read_rule(struct jd_compile *c, const struct jd_node *node, struct jd_compiled_rule *out);
+
+/* stricter.c: a parameter that may differ from market to market. */
+struct jd_changeable {
+    const char *key;
+    enum {
+        JD_FORM_SPAN,
+        JD_FORM_NUMBER,
+        JD_FORM_TRUTH,
+        JD_FORM_DURATIONS,
+        JD_FORM_MODE,
+        JD_FORM_SEVERITY,
+        JD_FORM_TEXT, /* neither stricter nor looser */
+    } form;
+    size_t offset; /* in jd_rule */
+};
+const struct jd_changeable *jd_parameter_at(uint32_t index); /* NULL: no more */
+/* Of a rule; NULL: no such parameter, or not of its kind. */
+const struct jd_changeable *jd_parameter_of(const struct jd_rule *rule, struct jd_str key);
+/* Which way is stricter: 1 more, -1 less, 0 neither. */
+int jd_stricter(const struct jd_rule *rule, const struct jd_changeable *p);
+/* How the parameter of `a` stands to that of `b`: 1 more, 0 equal, -1 less, or not to be compared. */
+enum { JD_INCOMPARABLE = 2 };
+int jd_parameter_order(const struct jd_compiled_rule *a, const struct jd_compiled_rule *b,
+                       const struct jd_changeable *p);
+
+/* markets.c: the rule that a market adds is about that market's touches only. */
+void jd_rule_of_market(struct jd_compile *c, struct jd_compiled_rule *rule,
+                       const struct jd_market_file *market);
+/* What `local:` says must be possible. */
+void jd_check_local(struct jd_compile *c, const struct jd_compiled_rule *rule);
+
 /* For how long before and after its bearer a rule looks, ms. */
 int64_t jd_rule_reach(const struct jd_rule *rule);
 

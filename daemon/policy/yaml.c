@@ -5,7 +5,10 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/buf.h"
 #include "base/str.h"
+
+enum { SHOWN_MAX = 80 };
 
 struct reader {
     yaml_parser_t parser;
@@ -275,4 +278,53 @@ const struct jd_member *jd_node_member(const struct jd_node *node, const char *k
         if (jd_str_eq(node->members[i].key, name))
             return &node->members[i];
     return NULL;
+}
+
+bool jd_nodes_equal(const struct jd_node *a, const struct jd_node *b)
+{
+    if (a->kind != b->kind || a->count != b->count)
+        return false;
+    if (a->kind == JD_NODE_SCALAR)
+        return jd_str_eq(a->text, b->text);
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct jd_member *same =
+            a->kind == JD_NODE_MAP ? jd_node_member(b, a->members[i].key.ptr) : NULL;
+        if (a->kind == JD_NODE_MAP ? same == NULL || !jd_nodes_equal(&a->members[i].value, &same->value)
+                                   : !jd_nodes_equal(&a->items[i], &b->items[i]))
+            return false;
+    }
+    return true;
+}
+
+static void write_node(struct jd_buf *out, const struct jd_node *node)
+{
+    if (out->size > SHOWN_MAX)
+        return;
+    if (node->kind == JD_NODE_SCALAR) {
+        jd_buf_str(out, node->text);
+        return;
+    }
+    jd_buf_text(out, node->kind == JD_NODE_LIST ? "[" : "{");
+    for (uint32_t i = 0; i < node->count && out->size <= SHOWN_MAX; i++) {
+        if (i > 0)
+            jd_buf_text(out, ", ");
+        if (node->kind == JD_NODE_MAP) {
+            jd_buf_str(out, node->members[i].key);
+            jd_buf_text(out, ": ");
+        }
+        write_node(out, node->kind == JD_NODE_MAP ? &node->members[i].value : &node->items[i]);
+    }
+    jd_buf_text(out, node->kind == JD_NODE_LIST ? "]" : "}");
+}
+
+struct jd_str jd_node_text(const struct jd_node *node, struct jd_arena *arena)
+{
+    struct jd_buf out;
+    jd_buf_init(&out, arena);
+    write_node(&out, node);
+    if (out.size > SHOWN_MAX) {
+        out.size = SHOWN_MAX; /* a character that is cut in two is shown as ? */
+        jd_buf_text(&out, "...");
+    }
+    return out.size == 0 ? JD_STR("") : jd_buf_done(&out);
 }

@@ -38,6 +38,10 @@ const struct jd_node *jd_yaml_parse(struct jd_str text, struct jd_str file, stru
 
 /* Nothing was written there: empty, ~ or null. */
 bool jd_node_is_null(const struct jd_node *node);
+/* The same kinds, texts and members, whatever their order and places. */
+bool jd_nodes_equal(const struct jd_node *a, const struct jd_node *b);
+/* As one would write it in a line, cut after some 80 bytes. */
+struct jd_str jd_node_text(const struct jd_node *node, struct jd_arena *arena);
 /* The member of that name; NULL: not there, or no map. */
 const struct jd_member *jd_node_member(const struct jd_node *node, const char *key);
 

@@ -70,7 +70,7 @@ class Key:
         key = tuple(map(id, standing)), id(self.profile), self.facts_known
         if key not in self.memo:
             view = self.view()
-            self.memo = {key: {(rule["id"], found.instance): (rule, found) for rule in self.rules
+            self.memo = {key: {(rule["id"], found.instance): (found.rule, found) for rule in self.rules
                                for found in kinds.instances(rule, standing, view)}}
         return self.memo[key]
 

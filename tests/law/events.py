@@ -49,6 +49,8 @@ def field(event, path, groups):
         return (event.get("actor") or {}).get("id" if path == "actor" else path)
     if path == "hcp":
         return event["hcp_id"]
+    if path == "market":
+        return market(event)
     if path == "function":
         role = (event.get("actor") or {}).get("role")
         return role and FUNCTION.get(role, "other")
@@ -58,6 +60,11 @@ def field(event, path, groups):
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return None if value == [] else value
+
+
+def market(event):
+    """Whose rules a touch is under: its jurisdiction's, else its country's."""
+    return event.get("jurisdiction") or event.get("country")
 
 
 def matches(event, selector, groups):

@@ -13,6 +13,7 @@ ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/
          "Asia/Beirut", "America/Havana")
 # Around these moments clocks change, months end early, or nothing happens at all.
 ANCHORS = ("2024-03-20", "2024-10-20", "2024-02-10", "2023-12-15", "2024-06-01", "2025-01-20", "2024-11-01")
+PACKS = {"EU": ("DE", "FR")}
 TEAMS, PRODUCTS, TOPICS = ("T1", "T2"), ("P1", "P2"), ("safety", "dosing", "trial")
 MESSAGES, CHANNELS = ("m1", "m2", "m3"), ("in_person", "video", "phone")
 ROLES = ("sales_rep", "msl", "sales_rep", "msl", "speaker", "marketing")
@@ -255,9 +256,55 @@ def random_rule(rng, number, variant, start, days):
     return rule
 
 
+# Which way a parameter is stricter.
+STRICTER = {
+    "proximity": {"within": 1}, "sequence": {"within": 1}, "overlap": {}, "requires": {"within": -1}, "eligibility": {},
+    "absence": {"within": -1, "resolve_within": -1}, "until": {"max_open": 1, "plus": 1},
+    "frequency": {"limit": -1, "at_least": -1, "window": 1}, "budget": {"limit": -1, "at_least": -1, "window": 1}}
+LEVELS = ("info", "low", "medium", "high", "critical")
+
+
+def is_stricter(rule, key, value):
+    """Whether a market may write this, of its own accord, in place of what the rule says."""
+    old = rule.get(key)
+    if key == "severity":
+        return not isinstance(value, list) and all(
+            LEVELS.index(value) >= LEVELS.index(level)
+            for level in ([old] if isinstance(old, str) else [case["severity"] for case in old]))
+    way = STRICTER[rule["kind"]][key]
+    if isinstance(value, dict):
+        if old is None or set(value) != set(old):
+            return False
+        value, old = *value.values(), *old.values()
+    return old is not None and (value - old) * way >= 0
+
+
+def random_markets(rng, rule):
+    """Some markets have the rule otherwise, or alone."""
+    if rng.random() < 0.12:
+        rule["market"] = rng.choice(["DE", "US", "EU"])
+        return
+    pools = {"within": WITHIN if rule["kind"] == "proximity" else AFTER, "window": WINDOW, "max_open": AFTER,
+             "resolve_within": spans("2 d", "7 d", "30 d"), "plus": [6 * HOUR, 24 * HOUR, 48 * HOUR],
+             "limit": [0, 1, 2, 3] if rule["kind"] == "frequency" else [0, 10, 100, 200], "at_least": [1, 2, 3],
+             "severity": LEVELS}
+    keys = [key for key in pools if key in rule and not (key == "window" and rule.get("period") == "from_first")]
+    for name in rng.sample(("EU", "DE", "US"), rng.choice([0, 0, 1, 2, 3])):
+        rule.setdefault("changes", {})[name] = {key: rng.choice(pools[key])
+                                                for key in rng.sample(keys, rng.randint(1, min(2, len(keys))))}
+    for name, changes in rule.get("changes", {}).items():
+        base = dict(rule, **rule["changes"].get("EU", {})) if name == "DE" else rule
+        for key, value in changes.items():
+            if not is_stricter(base, key, value):
+                rule.setdefault("local", {})[key] = "any"
+
+
 def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(10, 15))
+    rules = [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]
+    for rule in rules:
+        random_markets(rng, rule)
     return {
         "allowed_lateness": lateness if lateness is not None else rng.choice([4, 10, 30, 30]) * MS_DAY,
         "max_ahead": rng.choice([60, 200]) * MS_DAY, "planned_grace": rng.choice([6 * HOUR, MS_DAY, 2 * MS_DAY]),
@@ -265,7 +312,7 @@ def random_policy(rng, variants, start, days, lateness=None):
         "markets": {"DE": "Europe/Berlin", "US": "America/New_York"},
         "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})},
         "channels": random_channels(rng), "content": random_content(rng, start, days),
-        "rules": [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]}
+        "packs": PACKS, "rules": rules}
 
 
 def span(within):
@@ -291,6 +338,22 @@ def flow(value):
     return json.dumps(value, cls=Plain)
 
 
+def written(rule):
+    """A rule, or what a market changes of one, as it stands in a file."""
+    keys = {key: value for key, value in rule.items() if key not in ("changes", "market")}
+    for key in keys.keys() & {"within", "window", "resolve_within", "max_open"}:
+        keys[key] = span(rule[key])
+    for key in keys.keys() & {"valid_from", "valid_to"}:
+        keys[key] = text(rule[key])
+    if "plus" in rule:
+        keys["plus"] = span({"ms": rule["plus"]})
+    if "durations" in rule:
+        keys["durations"] = {channel: span({"ms": ms}) for channel, ms in rule["durations"].items()}
+    if isinstance(rule.get("severity"), list):
+        keys["severity"] = [severity_case(c) for c in rule["severity"]]
+    return keys
+
+
 def write_policy(policy, directory):
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "policy.yaml"), "w") as f:
@@ -299,7 +362,8 @@ def write_policy(policy, directory):
             print("%s: %s" % (key, span({"ms": policy[key]})), file=f)
         print("zone:", policy["zone"], file=f)
         print("zones:", flow(ZONES), file=f)
-        print("markets:", flow({c: {"zone": z} for c, z in policy["markets"].items()}), file=f)
+        print("markets:", flow({**{c: {"zone": z} for c, z in policy["markets"].items()},
+                                **{p: {"countries": countries} for p, countries in policy["packs"].items()}}), file=f)
         print("groups:", flow({n: {"field": of, "sets": sets} for n, (of, sets) in policy["groups"].items()}), file=f)
     with open(os.path.join(directory, "channels.yaml"), "w") as f:
         print("channels:", flow([{"channel": channel, "propose": False, **(
@@ -312,19 +376,18 @@ def write_policy(policy, directory):
             print(",".join("" if v is None else text(v) if k in ("from", "until") else v for k, v in row.items()),
                   file=f)
     with open(os.path.join(directory, "conflicts.yaml"), "w") as f:
-        for rule in policy["rules"]:
-            written = dict(rule)
-            for key in rule.keys() & {"within", "window", "resolve_within", "max_open"}:
-                written[key] = span(rule[key])
-            for key in rule.keys() & {"valid_from", "valid_to"}:
-                written[key] = text(rule[key])
-            if "plus" in rule:
-                written["plus"] = span({"ms": rule["plus"]})
-            if "durations" in rule:
-                written["durations"] = {channel: span({"ms": ms}) for channel, ms in rule["durations"].items()}
-            if isinstance(rule["severity"], list):
-                written["severity"] = [severity_case(c) for c in rule["severity"]]
-            print("-", flow(written), file=f)
+        central = [rule for rule in policy["rules"] if "market" not in rule]
+        for rule in central:
+            print("-", flow(written(rule)), file=f)
+        if not central:
+            print("[]", file=f)
+    os.makedirs(os.path.join(directory, "markets"), exist_ok=True)
+    for name in (*policy["markets"], *policy["packs"]):
+        changes = {rule["id"]: written(rule["changes"][name]) for rule in policy["rules"] if name in rule.get("changes", {})}
+        added = [written(rule) for rule in policy["rules"] if rule.get("market") == name]
+        if changes or added:
+            with open(os.path.join(directory, "markets", name + ".yaml"), "w") as f:
+                print("change:", flow(changes), "\nadd:", flow(added), file=f)
 
 
 # ---------------------------------------------------------------------------------------------- histories
@@ -363,6 +426,8 @@ class History:
             event["end"] = t + rng.choice([HOUR, 6 * HOUR, 30 * HOUR, 72 * HOUR, 1])
         if not self.profiles and rng.random() < 0.4:
             event["country"] = rng.choice(["DE", "US", "FR"])
+        if rng.random() < 0.5:
+            event["jurisdiction"] = rng.choice(["DE", "DE", "US", "FR", "EU", "GB"])
         if rng.random() < 0.4:
             event["key_messages"] = rng.sample(MESSAGES, rng.randint(1, 2))
         if rng.random() < 0.3:
@@ -405,7 +470,7 @@ class History:
     def altered(self, event):
         rng, event = self.rng, dict(event)
         what = rng.choice(("team", "actor", "product", "topic", "channel", "role", "role", "role", "start",
-                           "key_messages", "amount", "quantity", "currency", "end"))
+                           "key_messages", "amount", "quantity", "currency", "end", "jurisdiction"))
         if what == "start":
             return self.shifted(event)
         if what in ("team", "actor", "role"):
@@ -416,6 +481,7 @@ class History:
                            "channel": rng.choice(CHANNELS), "key_messages": rng.sample(MESSAGES, 1),
                            "amount": rng.choice(AMOUNTS + (None,)), "quantity": rng.choice((1, 2, None)),
                            "currency": rng.choice(("USD", "EUR", None)),
+                           "jurisdiction": rng.choice(("DE", "FR", "US", None)),
                            "end": rng.choice((None, event["start"] + HOUR, event["start"] + 48 * HOUR))}[what]
         return event
 

@@ -11,7 +11,7 @@ import dataclasses
 import decimal
 
 import facts
-from events import compare, engagement_of, field, in_order, joint, matches, share, touch_time
+from events import compare, engagement_of, field, in_order, joint, market, matches, share, touch_time
 
 decimal.getcontext().prec = 60  # sums are exact
 HOUR = 3600000
@@ -29,6 +29,7 @@ class Found:
     since: int = None        # holds when now > since
     other_currency: int = 0  # touches left out because their amount is in another currency
     facts: tuple = ()        # what was read beside touches
+    rule: dict = None        # as the market of the touch that bears it has it
 
 
 class View:
@@ -37,6 +38,7 @@ class View:
     def __init__(self, policy, zone, profile=None, records=()):
         self.groups, self.joint_within, self.zone = policy["groups"], policy["joint_within"], zone
         self.policy, self.profile, self.records = policy, profile, records
+        self.packs = policy.get("packs", {})
 
     def selected(self, touches, selector, rule, fields):
         """The touches that match, are not left out by `unless:` and have all these fields."""
@@ -355,7 +357,37 @@ KINDS = {"proximity": proximity, "overlap": overlap, "frequency": numbers, "budg
          "absence": absence, "requires": requires, "until": until, "eligibility": eligibility}
 
 
+def names_of(place, packs):
+    """Whose changes hold in a market: those of its pack, then its own."""
+    return [pack for pack, countries in packs.items() if place == pack or place in countries] + [place]
+
+
+def as_in(rule, place, packs):
+    """The rule as a market has it."""
+    for name in names_of(place, packs):
+        rule = dict(rule, **rule.get("changes", {}).get(name, {}))
+    return rule
+
+
+def bearer(found, rule):
+    """The touch whose market decides: that which the instance is for, of a pair the later, of a period its first."""
+    if "of" in found.ways[0]:
+        return found.ways[0]["of"]
+    return found.evidence[0 if rule["kind"] in ("absence", "frequency", "budget") else -1]
+
+
 def instances(rule, touches, view):
+    """As each market has the rule, of those whose bearer is of that market. A market's own rule sees its own touches."""
+    if "market" in rule:
+        touches = [t for t in touches if rule["market"] in names_of(market(t), view.packs)]
+    if "changes" not in rule:
+        return everywhere(rule, touches, view)
+    return [found for place in {market(t) for t in touches}
+            for found in everywhere(as_in(rule, place, view.packs), touches, view)
+            if market(bearer(found, rule)) == place]
+
+
+def everywhere(rule, touches, view):
     """One of each; where attendees of one engagement give it under several values of `same:`, the first."""
     pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
     found = {}
@@ -364,6 +396,7 @@ def instances(rule, touches, view):
             known = found.get(one.instance)
             if known is None or in_order(one.evidence[-1]) < in_order(known.evidence[-1]):
                 found[one.instance] = one
+                one.rule = rule
     return list(found.values())
 
 

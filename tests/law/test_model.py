@@ -46,6 +46,46 @@ def evidence(found_):
     return {i: " ".join(t["engagement_id"] for t in f.evidence) for i, f in found_.items()}
 
 
+class Markets(unittest.TestCase):
+    PACKS = {"EU": ("DE", "FR")}
+
+    def found(self, a_rule, *touches):
+        view = kinds.View({"groups": {}, "joint_within": 4 * HOUR, "packs": self.PACKS}, lambda _: civil.Zone("UTC"))
+        return {" ".join(f.instance): f.rule.get("limit", f.rule.get("within")) for f in
+                kinds.instances(a_rule, touches, view)}
+
+    def test_the_touch_counted_for_decides_whatever_else_is_counted(self):
+        r = rule("frequency", of=REP, window=24, limit=2, changes={"DE": {"limit": 1}})
+        touches = [touch("r1", 0, country="US"), touch("r2", 1, country="DE"), touch("r3", 2, country="US")]
+        self.assertEqual(self.found(r, *touches), {"r2": 1, "r3": 2})
+        self.assertEqual(self.found(r, *(dict(t, jurisdiction="US") for t in touches)), {"r3": 2})
+
+    def test_of_a_pair_the_later_decides(self):
+        r = rule("proximity", a=REP, b=MSL, within=10, changes={"EU": {"within": {"ms": 20 * HOUR}}})
+        de, us = touch("r1", 0, country="DE"), touch("m1", 15, country="US")
+        self.assertEqual(self.found(r, de, us), {})
+        self.assertEqual(list(self.found(r, dict(de, country="US"), dict(us, country="FR"))), ["m1 r1"])
+        self.assertEqual(list(self.found(r, dict(de, country="US"), dict(us, jurisdiction="EU"))), ["m1 r1"])
+
+    def test_of_a_period_the_first_decides(self):
+        r = rule("frequency", of=REP, period="day", limit=2, changes={"DE": {"limit": 1}})
+        us, de = touch("r1", 1, country="US"), touch("r2", 2, country="DE")
+        self.assertEqual(self.found(r, us, de), {})
+        self.assertEqual(list(self.found(r, dict(us, country="DE"), dict(de, country="US"))), ["2024-01-01"])
+
+    def test_a_country_changes_what_its_pack_left(self):
+        r = rule("frequency", of=REP, window=24, limit=9, changes={"DE": {"severity": "high"}, "EU": {"limit": 0}})
+        self.assertEqual(kinds.as_in(r, "DE", self.PACKS)["limit"], 0)
+        self.assertEqual(kinds.as_in(r, "DE", self.PACKS)["severity"], "high")
+        self.assertEqual(kinds.as_in(r, "FR", self.PACKS)["severity"], "low")
+        self.assertEqual(kinds.as_in(r, "US", self.PACKS)["limit"], 9)
+
+    def test_a_rule_of_a_market_sees_its_touches_only(self):
+        r = rule("frequency", of=REP, window=24, limit=1, market="EU")
+        touches = [touch("r1", 0, country="DE"), touch("r2", 1, country="US"), touch("r3", 2, country="FR")]
+        self.assertEqual(self.found(r, *touches), {"r3": 1})
+
+
 class Frequency(unittest.TestCase):
     def test_rolling_window_is_open_at_its_far_end(self):
         r = rule("frequency", of=REP, window=24, limit=1)

@@ -58,11 +58,22 @@ static bool same_parts(const struct jd_instance *x, const struct jd_instance *y)
     return same;
 }
 
-/* Does one hold that does not hold without the touch? */
-static bool adds(const struct jd_instances *with, const struct jd_instances *without)
+/* Is the rule in mode block, in some market at least? */
+static bool may_block(const struct jd_rule *rule)
+{
+    bool blocks = rule->mode == JD_MODE_BLOCK;
+    for (uint32_t i = 0; i < rule->version_count; i++)
+        blocks = blocks || rule->versions[i].mode == JD_MODE_BLOCK;
+    return blocks;
+}
+
+/* Does one hold, and block, that does not hold without the touch? */
+static bool adds(const struct jd_rule *rule, const struct jd_instances *with,
+                 const struct jd_instances *without)
 {
     for (uint32_t i = 0; i < with->count; i++) {
-        bool added = with->items[i].status == JD_STATUS_OPEN;
+        const struct jd_rule *version = with->items[i].version != NULL ? with->items[i].version : rule;
+        bool added = with->items[i].status == JD_STATUS_OPEN && version->mode == JD_MODE_BLOCK;
         for (uint32_t k = 0; added && k < without->count; k++)
             added = without->items[k].status != JD_STATUS_OPEN ||
                     !same_parts(&with->items[i], &without->items[k]);
@@ -85,7 +96,7 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
     view->hidden = supposed->key;
     for (uint32_t i = 0; i < step->program->rule_count; i++) {
         const struct jd_rule *rule = &step->program->rules[i];
-        if (rule->mode != JD_MODE_BLOCK)
+        if (!may_block(rule))
             continue;
         if (!jd_rule_asks(view, rule, supposed))
             continue;
@@ -98,7 +109,7 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
             rule->kind->find(view, rule, supposed, &without);
             supposed->gone = false;
         }
-        if (adds(&with, &without))
+        if (adds(rule, &with, &without))
             jd_candidate_reject(candidate, JD_REJECTION_BLOCKING_RULE, rule->id, (struct jd_str){0},
                                 step->arena);
     }

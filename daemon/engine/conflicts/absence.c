@@ -23,15 +23,21 @@ static struct jd_touch *answer(struct jd_touches *view, const struct jd_rule *ru
 static int64_t longest(const struct jd_rule *rule)
 {
     int64_t within = jd_span_reach(&rule->within), resolve = jd_span_reach(&rule->resolve_within);
-    return within > resolve ? within : resolve;
+    int64_t reach = within > resolve ? within : resolve;
+    for (uint32_t i = 0; i < rule->version_count; i++) {
+        int64_t other = longest(&rule->versions[i]); /* a version has none of its own */
+        reach = other > reach ? other : reach;
+    }
+    return reach;
 }
 
-static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *a,
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, a);
-    if (a->gone || !jd_rule_valid(rule, a->time) || !jd_touch_takes_part(view, rule, a))
+    if (a->gone || !jd_rule_valid(central, a->time) || !jd_touch_takes_part(view, central, a))
         return;
+    const struct jd_rule *rule = instance->version = jd_rule_version(view, central, a);
     jd_touch_load(view, a);
     jd_time deadline = jd_span_deadline(&rule->within, a->time, a->zone);
     jd_time last = jd_span_deadline(&rule->resolve_within, a->time, a->zone);

@@ -162,7 +162,7 @@ static void retract(struct jd_step *step, const struct jd_alert *held, enum jd_c
 static void hold(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance,
                  const struct jd_alert *held)
 {
-    struct jd_alert alert = describe(step, rule, instance);
+    struct jd_alert alert = describe(step, instance->version != NULL ? instance->version : rule, instance);
     jd_time due = final_from(step, instance);
     if (!stands(held)) {
         if (due <= step->now)
@@ -268,6 +268,8 @@ static bool civil_rule(const struct jd_rule *rule)
                  (rule->period != JD_PERIOD_NONE && rule->period != JD_PERIOD_TOUCH);
     for (uint32_t i = 0; i < rule->severity_count; i++)
         civil = civil || (rule->severities[i].within != NULL && is_civil(rule->severities[i].within));
+    for (uint32_t i = 0; i < rule->version_count; i++)
+        civil = civil || civil_rule(&rule->versions[i]); /* a version has none of its own */
     return civil;
 }
 

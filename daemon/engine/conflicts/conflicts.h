@@ -59,6 +59,7 @@ struct jd_instance {
     /* Kinds with deadlines: when the bearer is looked at again, JD_NEVER: only when something comes. */
     jd_time deadline;
     const struct jd_touch *bearer;
+    const struct jd_rule *version; /* with whose parameters it was judged; NULL: of no market's own */
 };
 
 struct jd_instances {
@@ -70,6 +71,9 @@ struct jd_instances {
 struct jd_conflict_kind {
     const char *name;
     uint32_t required, optional; /* enum jd_parameter */
+    /* Which way its parameters are stricter: `more` when they are longer, higher or true, `less` when they are
+     * shorter, lower or false. That way a market may go; a parameter in neither is not comparable. */
+    uint32_t more, less;
     /* An instance is a pair that goes with either member: both lie inside valid_from .. valid_to, and what
      * is gone is not asked. */
     bool pairs;

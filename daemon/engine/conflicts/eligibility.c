@@ -21,5 +21,6 @@ void jd_eligibility_find(struct jd_touches *view, const struct jd_rule *rule, st
     instance->facts = (struct jd_list){reads.items, reads.count};
     instance->horizon = x->time;
     instance->observed.scale = instance->limit.scale = JD_DECIMAL_NONE;
-    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+    instance->version = jd_rule_version(view, rule, x);
+    instance->severity = jd_severity_of(instance->version, instance, &reading, 1);
 }

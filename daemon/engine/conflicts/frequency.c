@@ -107,17 +107,19 @@ static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     instance->other_currency = tally->other_currency;
     instance->horizon = horizon;
     instance->severity = jd_severity_of(rule, instance, reading, 1);
+    instance->version = rule;
 }
 
 /* ---- rolling, and one touch ---- */
 
-static void judge_touch(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *t,
+static void judge_touch(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *t,
                         struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, t);
     int64_t number;
-    if (t->gone || !jd_rule_valid(rule, t->time))
+    if (t->gone || !jd_rule_valid(central, t->time))
         return;
+    const struct jd_rule *rule = jd_rule_version(view, central, t);
     struct jd_members found = {&t, 1, 1};
     if (rule->period == JD_PERIOD_NONE)
         found = jd_members_find(view, rule, JD_SELECTOR_A, t->time - jd_span_reach(&rule->within), t->time);
@@ -147,7 +149,7 @@ static void find_touches(struct jd_touches *view, const struct jd_rule *rule, st
     if (rule->period == JD_PERIOD_NONE) {
         if (x->gone)
             judge_touch(view, rule, x, out);
-        after = jd_members_find(view, rule, JD_SELECTOR_A, x->time, x->time + jd_span_reach(&rule->within));
+        after = jd_members_find(view, rule, JD_SELECTOR_A, x->time, x->time + jd_rule_within_reach(rule));
     }
     for (uint32_t i = 0; i < after.count; i++)
         judge_touch(view, rule, after.items[i], out);
@@ -176,7 +178,7 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
                                               period->end * JD_DAY + zones_apart);
     struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
-    if (!rule->each && !can_be_over(rule, found.count))
+    if (!rule->each && rule->version_count == 0 && !can_be_over(rule, found.count))
         return tally;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
@@ -187,6 +189,13 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
             count(rule, &tally, u);
     }
     return tally;
+}
+
+/* The rule as the market of a period has it: that of its first touch. */
+static const struct jd_rule *version_of(struct jd_touches *view, const struct jd_rule *rule,
+                                        const struct tally *tally)
+{
+    return tally->members.count > 0 ? jd_rule_version(view, rule, tally->members.items[0]) : rule;
 }
 
 static bool period_holds(const struct jd_rule *rule, const struct tally *tally,
@@ -206,21 +215,22 @@ static void find_period(struct jd_touches *view, const struct jd_rule *rule, str
     jd_touch_load(view, x);
     struct jd_calendar period = jd_calendar_of(rule->period, jd_local_day(x->zone, x->time), view->arena);
     struct tally tally = tally_period(view, rule, x, &period);
-    bool holds = period_holds(rule, &tally, &period);
+    const struct jd_rule *version = version_of(view, rule, &tally);
+    bool holds = period_holds(version, &tally, &period);
     const jd_time horizon = period.end * JD_DAY + zones_apart;
     const struct jd_reading none = {NULL, NULL};
     if (!rule->each) {
         struct jd_instance *instance =
             jd_instances_add(out, name_period(view, rule, x, period.label), rule->same_count + 1);
         if (holds)
-            hold(view, rule, instance, &tally, horizon, &none);
+            hold(view, version, instance, &tally, horizon, &none);
         return;
     }
     (void)jd_instances_bearer(view, out, x); /* it may have left the period, or no longer count */
     for (uint32_t i = 0; i < tally.members.count; i++) {
         struct jd_instance *instance = jd_instances_bearer(view, out, tally.members.items[i]);
         if (holds)
-            hold(view, rule, instance, &tally, horizon, &none);
+            hold(view, version, instance, &tally, horizon, &none);
     }
 }
 
@@ -292,13 +302,15 @@ static void find_from_first(struct jd_touches *view, const struct jd_rule *rule,
     for (uint32_t i = 0; i < chain.count; i++)
         (void)jd_instances_bearer(view, out, chain.items[i]);
     for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end);) {
-        if (!over(rule, total(rule, &tally)) || !jd_rule_valid(rule, end - 1))
+        const struct jd_rule *version = version_of(view, rule, &tally);
+        if (!over(version, total(rule, &tally)) || !jd_rule_valid(rule, end - 1))
             continue;
         /* Whatever the zone becomes, the period is over by then: what is final stays so. */
         jd_time horizon = tally.members.items[0]->time + jd_span_reach(&rule->within);
         uint32_t bearers = rule->each ? tally.members.count : 1;
         for (uint32_t i = 0; i < bearers; i++)
-            hold(view, rule, jd_instances_bearer(view, out, tally.members.items[i]), &tally, horizon, &none);
+            hold(view, version, jd_instances_bearer(view, out, tally.members.items[i]), &tally, horizon,
+                 &none);
     }
 }
 

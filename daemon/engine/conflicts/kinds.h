@@ -34,6 +34,13 @@ bool jd_touch_takes_part(struct jd_touches *view, const struct jd_rule *rule, st
 bool jd_touches_joint(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
                       const struct jd_touch *y);
 
+/* The rule as the market of this touch has it, which bears an instance: of a pair the later, of a period the
+ * first that counts. Reads the body of the touch where the rule has versions. */
+const struct jd_rule *jd_rule_version(struct jd_touches *view, const struct jd_rule *rule,
+                                      struct jd_touch *bearer);
+/* How far the longest `within` of the rule's versions reaches, ms. */
+int64_t jd_rule_within_reach(const struct jd_rule *rule);
+
 /* PREVENTABLE while a member is planned and its time lies ahead. */
 enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now);
 

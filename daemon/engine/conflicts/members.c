@@ -20,7 +20,8 @@ int jd_touch_order(const struct jd_touch *x, const struct jd_touch *y)
 static uint32_t selector_of(const struct jd_touches *view, const struct jd_rule *rule,
                             enum jd_selector_place place)
 {
-    return (uint32_t)(rule - view->fold->program->rules) * JD_SELECTOR_STRIDE + place;
+    const struct jd_rule *central = rule->central != NULL ? rule->central : rule;
+    return (uint32_t)(central - view->fold->program->rules) * JD_SELECTOR_STRIDE + place;
 }
 
 bool jd_touch_is(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *touch,
@@ -131,6 +132,42 @@ bool jd_touches_joint(const struct jd_touches *view, const struct jd_rule *rule,
     return rule->unless_joint && !jd_fault_bug("joint_ignored") &&
            apart <= view->fold->program->joint_within_ms &&
            (names(x->event, y->event) || names(y->event, x->event));
+}
+
+/* ---- markets ---- */
+
+static bool has_market(const struct jd_rule *version, struct jd_str market)
+{
+    for (uint32_t i = 0; i < version->market_count; i++)
+        if (jd_str_eq(version->markets[i], market))
+            return true;
+    return false;
+}
+
+const struct jd_rule *jd_rule_version(struct jd_touches *view, const struct jd_rule *rule,
+                                      struct jd_touch *bearer)
+{
+    static const struct jd_field_ref market = {.field = JD_FIELD_MARKET};
+    struct jd_value value;
+    if (rule->version_count == 0 || jd_fault_bug("market_ignored"))
+        return rule;
+    jd_touch_load(view, bearer);
+    if (!jd_field_get(bearer->event, &market, 0, &value))
+        return rule;
+    for (uint32_t i = 0; i < rule->version_count; i++)
+        if (has_market(&rule->versions[i], value.text))
+            return &rule->versions[i];
+    return rule;
+}
+
+int64_t jd_rule_within_reach(const struct jd_rule *rule)
+{
+    int64_t reach = jd_span_reach(&rule->within);
+    for (uint32_t i = 0; i < rule->version_count; i++) {
+        int64_t other = jd_span_reach(&rule->versions[i].within);
+        reach = other > reach ? other : reach;
+    }
+    return reach;
 }
 
 /* ---- what an instance comes to ---- */

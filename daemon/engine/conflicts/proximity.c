@@ -20,23 +20,25 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     jd_touch_load(view, x);
     jd_touch_load(view, y);
     const struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
+    const struct jd_rule *version = jd_rule_version(view, rule, early == x ? y : x);
     struct jd_distance distance =
-        jd_span_distance(&rule->within, early->time, early->zone, late->time, late->zone);
+        jd_span_distance(&version->within, early->time, early->zone, late->time, late->zone);
     if (!distance.inside || !jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
         return;
     struct jd_instance *found = jd_instances_pair(view, out, x, y);
+    found->version = version;
     found->observed = (struct jd_decimal){distance.observed, 0};
     found->limit = (struct jd_decimal){distance.limit, 0};
     found->unit = distance.unit;
     const struct jd_reading readings[] = {{x, y}, {y, x}};
     found->severity =
-        jd_severity_of(rule, found, x_first ? readings : readings + 1, x_first && y_first ? 2 : 1);
+        jd_severity_of(version, found, x_first ? readings : readings + 1, x_first && y_first ? 2 : 1);
 }
 
 void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                        struct jd_instances *out)
 {
-    int64_t reach = jd_span_reach(&rule->within);
+    int64_t reach = jd_rule_within_reach(rule);
     struct jd_since since = jd_state_since(view->state, x->time - reach, x->time + reach);
     for (const struct jd_slot *slot; (slot = jd_since_next(&since)) != NULL;)
         look(view, rule, x, slot, out);

@@ -22,12 +22,14 @@ static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, struc
     return false;
 }
 
-static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_rule_valid(rule, b->time) || !jd_touch_takes_part(view, rule, b) ||
-        satisfied(view, rule, b))
+    if (b->gone || !jd_rule_valid(central, b->time) || !jd_touch_takes_part(view, central, b))
+        return;
+    const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
+    if (satisfied(view, rule, b))
         return;
     jd_touch_load(view, b);
     const struct jd_touch *members[] = {b};
@@ -48,7 +50,7 @@ void jd_requires_find(struct jd_touches *view, const struct jd_rule *rule, struc
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A))
         return;
     struct jd_members after =
-        jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_span_reach(&rule->within));
+        jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
         if (!jd_str_eq(after.items[i]->key, x->key))
             judge(view, rule, after.items[i], out);

@@ -39,12 +39,13 @@ static bool between(struct jd_touches *view, const struct jd_rule *rule, struct 
     return false;
 }
 
-static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_rule_valid(rule, b->time))
+    if (b->gone || !jd_rule_valid(central, b->time))
         return;
+    const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     struct jd_touch *a = latest(view, rule, b);
     if (a == NULL || between(view, rule, a, b))
         return;
@@ -67,7 +68,7 @@ void jd_sequence_find(struct jd_touches *view, const struct jd_rule *rule, struc
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) && !jd_touch_is(view, rule, x, JD_SELECTOR_C))
         return;
     struct jd_members after =
-        jd_members_find(view, rule, JD_SELECTOR_B, x->time + 1, x->time + jd_span_reach(&rule->within));
+        jd_members_find(view, rule, JD_SELECTOR_B, x->time + 1, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
         judge(view, rule, after.items[i], out);
 }

@@ -26,12 +26,13 @@ static bool is_open(struct jd_touches *view, const struct jd_rule *rule, struct 
     return !jd_fault_bug("kind_until") && jd_span_covers(&rule->plus, c->time, c->zone, b->time, b->zone);
 }
 
-static void judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_rule_valid(rule, b->time))
+    if (b->gone || !jd_rule_valid(central, b->time))
         return;
+    const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     struct jd_members before =
         jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(&rule->within), b->time - 1);
     for (uint32_t i = before.count; i > 0; i--) {
@@ -61,7 +62,7 @@ void jd_until_find(struct jd_touches *view, const struct jd_rule *rule, struct j
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) && !jd_touch_is(view, rule, x, JD_SELECTOR_C))
         return;
     struct jd_members after =
-        jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_span_reach(&rule->within));
+        jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
         if (after.items[i] != x)
             judge(view, rule, after.items[i], out);

@@ -217,6 +217,46 @@ Test(trigger, a_channel_that_would_itself_make_a_blocked_conflict_is_left_out)
                   "trigger r1 issued video colleague_contact_planned");
 }
 
+/* The same rule blocks in one market and alerts in the others: the later touch says in which it is. */
+Test(trigger, a_rule_may_block_in_one_market)
+{
+    static const char *const countries[] = {"FR", "DE"};
+    for (int i = 0; i < 2; i++) {
+        struct jd_field_ref channel;
+        cr_assert(jd_field_ref_of(JD_STR("channel"), &channel));
+        struct jd_rule *rule = world_rule(w, "s", span_ms(48)), version;
+        struct jd_condition phone = {
+            .ref = channel, .op = JD_IN, .enum_set = UINT64_C(1) << JD_CHANNEL_PHONE};
+        rule->a = rule->b = (struct jd_selector){&phone, 1, 1u << JD_CLASS_TOUCH};
+        const struct jd_str market = JD_STR("DE");
+        version = *rule;
+        version.mode = JD_MODE_BLOCK;
+        version.central = rule;
+        version.markets = &market;
+        version.market_count = 1;
+        rule->versions = &version;
+        rule->version_count = 1;
+        world_start(w);
+        feed(w, &(struct spec){.id = "0",
+                               .engagement = "P",
+                               .role = JD_ROLE_SERVICE,
+                               .channel = JD_CHANNEL_PHONE,
+                               .country = "DE",
+                               .at = 70});
+        MSL(.id = "1", .engagement = "B", .at = 100, .recorded = 71);
+        REP(.id = "2", .engagement = "A", .at = 110, .recorded = 72, .country = countries[i]);
+        EXPECT(w, i == 0 ? OPENED "decision 1 phone (in_person same_channel, email no_consent, phone, video "
+                                  "lower_ranked); trigger r1 issued phone colleague_contact_planned"
+                         : OPENED
+                      "decision 1 video (in_person same_channel, email no_consent, phone blocking_rule, "
+                      "video); trigger r1 issued video colleague_contact_planned");
+        if (i == 0) {
+            teardown();
+            setup();
+        }
+    }
+}
+
 /* A blocking rule of another kind, over the touches of one channel. */
 static struct jd_rule *block(const char *kind, enum jd_channel channel, struct jd_condition *condition)
 {

@@ -24,7 +24,7 @@ struct table {
 
 static const struct table tables[] = {
     {"policy.yaml", "policy.yaml", "# nothing\n", 0, jd_policy_keys, ",name,"},
-    {"a market", "policy.yaml", "name: x\nmarkets:\n  DE:\n", 4, jd_market_keys, ",zone,"},
+    {"a market", "policy.yaml", "name: x\nmarkets:\n  DE:\n", 4, jd_market_keys, ","},
     {"a group", "policy.yaml", "name: x\ngroups:\n  g:\n", 4, jd_group_keys, ",field,sets,"},
     {"a rule", "conflicts.yaml", "-\n", 2, jd_rule_keys, ",id,version,kind,severity,"},
     {"a case of severity", "conflicts.yaml", "- kind: proximity\n  severity:\n    -\n", 6, jd_severity_keys,
@@ -32,6 +32,7 @@ static const struct table tables[] = {
     {"when", "conflicts.yaml", "- kind: proximity\n  severity:\n    - level: low\n      when:\n", 8,
      jd_when_keys, ","},
     {"weights", "conflicts.yaml", "- kind: frequency\n  weights:\n", 4, jd_weights_keys, ",by,values,"},
+    {"a market's file", "markets/DE.yaml", "# nothing\n", 0, jd_market_file_keys, ","},
     {"channels.yaml", "channels.yaml", "# nothing\n", 0, jd_channels_keys, ",channels,"},
     {"a channel", "channels.yaml", "channels:\n  -\n", 4, jd_channel_keys, ",channel,consent,"},
     {"consent", "channels.yaml", "channels:\n  - channel: email\n    consent:\n", 6, jd_consent_keys,

@@ -297,7 +297,7 @@ Test(mistakes, in_the_policy)
         {"markets: [DE]\n", 2, 10, "expected a map of countries", NULL},
         {"markets: { Germany: { zone: UTC } }\n", 2, 12, "expected a country", NULL},
         {"markets: { DE: UTC }\n", 2, 16, "a market: expected a map", NULL},
-        {"markets: { DE: {} }\n", 2, 16, "zone: is missing", NULL},
+        {"markets: { DE: {} }\n", 2, 16, "one of zone: and countries: is missing", "a country has a zone"},
         {"markets: { DE: { zon: UTC } }\n", 2, 18, "has no key \"zon\"", "did you mean \"zone\"?"},
         {"groups: { team: { field: topic, sets: { a: [x] } } }\n", 2, 11, "a name that is no field", NULL},
         {"groups: { g: { field: role, sets: { a: [x] } } }\n", 2, 23, "a field of the touch that holds text",
@@ -375,7 +375,8 @@ Test(mistakes, in_the_files_themselves)
         const char *file, *text, *problem, *hint;
     } rows[] = {
         {"journeys/a.yaml", "a: b", "is not supported by this version", NULL},
-        {"markets/DE.yaml", "a: b", "is not supported by this version", NULL},
+        {"markets/DE.yaml", "add: []", "policy.yaml has no market \"DE\"", "markets: { DE: { zone: ... } }"},
+        {"markets/DE.csv", "a,b", "is no file of a policy", NULL},
         {"limits.csv", "a,b", "is not supported by this version", NULL},
         {"conflict.yaml", "[]", "is no file of a policy", "conflicts.yaml"},
         {"zoneinfo", "a: b", "is no file of a policy", NULL},

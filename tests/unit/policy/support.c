@@ -91,7 +91,8 @@ struct jd_policy *compile_with(const char *file, struct jd_str text, struct jd_d
 {
     static const struct {
         const char *name, *text;
-    } others[] = {{"conflicts.yaml", "[]\n"}, {"policy.yaml", "name: test\n"}};
+    } others[] = {{"conflicts.yaml", "[]\n"},
+                  {"policy.yaml", "name: test\nmarkets: { DE: { zone: UTC } }\n"}};
     struct jd_arena arena;
     struct jd_buf bundle;
     bool written = false;
