@@ -235,7 +235,8 @@ struct visit {
     bool ok;
 };
 
-/* Alerts that are not final are in the states, with their last status. */
+/* Alerts that are not final are in the states, with their last status; but a retracted one leaves without another
+ * revision when its touches do. */
 static bool count_state(void *context, struct jd_str key)
 {
     struct visit *visit = context;
@@ -264,6 +265,11 @@ static bool count_states(struct jd_side *side)
     for (uint32_t i = 0; visit.ok && i < jd_virtual_partitions(side->virtual); i++) {
         visit.fold = jd_virtual_fold(side->virtual, i);
         jd_fold_keys(visit.fold, count_state, &visit);
+    }
+    for (uint32_t i = 0; i < side->program->rule_count; i++) {
+        uint64_t *by_status = side->rules[i].by_status;
+        by_status[JD_STATUS_RETRACTED] =
+            side->rules[i].alerts - by_status[JD_STATUS_OPEN] - by_status[JD_STATUS_RESOLVED];
     }
     return visit.ok;
 }

@@ -62,6 +62,16 @@ shuf --random-source=<(openssl enc -aes-128-ctr -pass "pass:$seed" -nosalt </dev
     "$scratch/events.jsonl" >"$scratch/shuffled.jsonl"
 replay shuffled --events "$scratch/shuffled.jsonl" --drain
 same "shuffled: the same final alerts" "$(finals plain)" "$(finals shuffled)"
+# Of what came and went on the way no state is left, and no last revision says so.
+same "the summary counts alerts by their last revision" "" "$(python3 -c 'import collections, json, sys
+last, counts = {}, collections.Counter()
+for row in map(json.loads, open(sys.argv[1] + "/alerts.jsonl")):
+    last[row["alert_id"]] = row["rule"], row["status"]
+counts.update(last.values())
+for rule, said in json.load(open(sys.argv[1] + "/summary.json"))["alerts"].items():
+    for status in ("open", "resolved", "retracted"):
+        if counts[rule, status] != said[status]:
+            print(rule, status, counts[rule, status], "not", said[status])' "$scratch/shuffled")"
 
 split -n l/3 "$scratch/events.jsonl" "$scratch/part."
 replay parts --events "$scratch"/part.?? --drain
