@@ -195,7 +195,9 @@ $(O)/tests/reference: $(O)/tests/lint/reference.o $(OBJ_base) $(OBJ_engine) $(OB
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LD) -pthread
 format:
-	$(Q)for run in 1 2 3 4 5 6 7 8; do clang-format -i $(C_FILES); done
+	$(Q)for run in 1 2 3 4 5 6 7 8; do \
+	    files=$$(clang-format --dry-run $(C_FILES) 2>&1 | sed -n 's/:.*warning:.*//p' | sort -u); \
+	    [ -n "$$files" ] || break; clang-format -i $$files; done
 clean:
 	rm -rf build
 
