@@ -33,6 +33,8 @@ struct jd_touch {
     bool gone;                    /* a version that was a touch and is none any more */
 };
 
+struct jd_asker; /* engine/conflicts/why.h */
+
 /* What rules read of one physician. Entries are opened when a rule asks for them, once. */
 struct jd_touches {
     const struct jd_fold *fold;
@@ -48,6 +50,7 @@ struct jd_touches {
     struct jd_touch *supposed;    /* the touch that is there instead; NULL: none */
     struct jd_touch **opened;     /* by entry: open addressing, a power of two of places */
     uint32_t opened_count, opened_places;
+    const struct jd_asker *asker; /* who wants to know why; NULL: nobody */
 };
 
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,

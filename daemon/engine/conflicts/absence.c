@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/time.h"
 
 /* The first b with from <= t(b) <= to that belongs to a. */
@@ -35,17 +36,22 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, a);
-    if (a->gone || !jd_rule_valid(central, a->time) || !jd_touch_takes_part(view, central, a))
+    if (a->gone || !jd_bearer_valid(view, central, a) || !jd_touch_takes_part(view, central, a))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, a);
     jd_touch_load(view, a);
     jd_time deadline = jd_span_deadline(&rule->within, a->time, a->zone);
     jd_time last = jd_span_deadline(&rule->resolve_within, a->time, a->zone);
     jd_time first = a->time + (rule->inclusive ? 0 : 1);
-    if (answer(view, rule, a, first, deadline - jd_fault_bug("kind_absence")) != NULL)
+    struct jd_touch *in_time = answer(view, rule, a, first, deadline - jd_fault_bug("kind_absence"));
+    if (in_time != NULL) {
+        jd_why_pair(view, JD_WHY_ANSWERED, a, in_time);
         return;
+    }
     if (view->now <= deadline) {
         instance->deadline = deadline + 1;
+        if (jd_why_asked(view))
+            jd_why_tell(view, &(struct jd_why){.code = JD_WHY_NOT_DUE, .x = a, .at = deadline + 1});
         return;
     }
     struct jd_touch *b = answer(view, rule, a, deadline + 1, last);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "engine/conflicts/amount.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/fields.h"
 #include "engine/period.h"
 #include "engine/time.h"
@@ -94,6 +95,19 @@ static bool can_be_over(const struct jd_rule *rule, uint32_t found)
            over(rule, (struct jd_decimal){found, 0});
 }
 
+static enum jd_unit unit_of(const struct jd_rule *rule)
+{
+    return rule->measure == JD_MEASURE_AMOUNT     ? JD_UNIT_AMOUNT
+           : rule->measure == JD_MEASURE_QUANTITY ? JD_UNIT_QUANTITY
+                                                  : JD_UNIT_TOUCHES;
+}
+
+static void tell_total(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
+                       struct jd_decimal observed)
+{
+    jd_why_number(view, JD_WHY_TOTAL, x, NULL, observed, rule->limit, unit_of(rule));
+}
+
 static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_instance *instance,
                  const struct tally *tally, jd_time horizon, const struct jd_reading *reading)
 {
@@ -101,9 +115,7 @@ static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_
                      tally->members.count);
     instance->observed = total(rule, tally);
     instance->limit = rule->limit;
-    instance->unit = rule->measure == JD_MEASURE_AMOUNT     ? JD_UNIT_AMOUNT
-                     : rule->measure == JD_MEASURE_QUANTITY ? JD_UNIT_QUANTITY
-                                                            : JD_UNIT_TOUCHES;
+    instance->unit = unit_of(rule);
     instance->other_currency = tally->other_currency;
     instance->horizon = horizon;
     instance->severity = jd_severity_of(rule, instance, reading, 1);
@@ -117,17 +129,19 @@ static void judge_touch(struct jd_touches *view, const struct jd_rule *central, 
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, t);
     int64_t number;
-    if (t->gone || !jd_rule_valid(central, t->time))
+    if (t->gone || !jd_bearer_valid(view, central, t))
         return;
     const struct jd_rule *rule = jd_rule_version(view, central, t);
     struct jd_members found = {&t, 1, 1};
     if (rule->period == JD_PERIOD_NONE)
         found = jd_members_find(view, rule, JD_SELECTOR_A, t->time - jd_span_reach(&rule->within), t->time);
-    if (!can_be_over(rule, found.count))
+    if (!can_be_over(rule, found.count) && !jd_why_asked(view))
         return;
     jd_touch_load(view, t);
-    if (part_of(rule, t->event, &number) != PART_COUNTS)
+    if (part_of(rule, t->event, &number) != PART_COUNTS) {
+        jd_why_pair(view, JD_WHY_NO_PART, t, NULL);
         return;
+    }
     struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
@@ -140,6 +154,8 @@ static void judge_touch(struct jd_touches *view, const struct jd_rule *central, 
     const struct jd_reading reading = {t, NULL};
     if (over(rule, total(rule, &tally)))
         hold(view, rule, instance, &tally, t->time, &reading);
+    else
+        tell_total(view, rule, t, total(rule, &tally));
 }
 
 static void find_touches(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -178,7 +194,7 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
                                               period->end * JD_DAY + zones_apart);
     struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
-    if (!rule->each && rule->version_count == 0 && !can_be_over(rule, found.count))
+    if (!rule->each && rule->version_count == 0 && !can_be_over(rule, found.count) && !jd_why_asked(view))
         return tally;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
@@ -217,6 +233,8 @@ static void find_period(struct jd_touches *view, const struct jd_rule *rule, str
     struct tally tally = tally_period(view, rule, x, &period);
     const struct jd_rule *version = version_of(view, rule, &tally);
     bool holds = period_holds(version, &tally, &period);
+    if (!holds)
+        tell_total(view, version, x, total(rule, &tally));
     const jd_time horizon = period.end * JD_DAY + zones_apart;
     const struct jd_reading none = {NULL, NULL};
     if (!rule->each) {
@@ -303,8 +321,10 @@ static void find_from_first(struct jd_touches *view, const struct jd_rule *rule,
         (void)jd_instances_bearer(view, out, chain.items[i]);
     for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end);) {
         const struct jd_rule *version = version_of(view, rule, &tally);
-        if (!over(version, total(rule, &tally)) || !jd_rule_valid(rule, end - 1))
+        if (!over(version, total(rule, &tally)) || !jd_rule_valid(rule, end - 1)) {
+            tell_total(view, version, tally.members.items[0], total(rule, &tally));
             continue;
+        }
         /* Whatever the zone becomes, the period is over by then: what is final stays so. */
         jd_time horizon = tally.members.items[0]->time + jd_span_reach(&rule->within);
         uint32_t bearers = rule->each ? tally.members.count : 1;

@@ -20,6 +20,9 @@ bool jd_touch_is(const struct jd_touches *view, const struct jd_rule *rule, cons
                  enum jd_selector_place place);
 /* Does it match any selector of the rule? */
 bool jd_rule_asks(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *touch);
+/* Is the touch that an instance is for inside valid_from .. valid_to? */
+bool jd_bearer_valid(const struct jd_touches *view, const struct jd_rule *rule,
+                     const struct jd_touch *bearer);
 /* By (time, engagement key). */
 int jd_touch_order(const struct jd_touch *x, const struct jd_touch *y);
 
@@ -62,7 +65,7 @@ struct jd_instance *jd_instances_pair(struct jd_touches *view, struct jd_instanc
                                       struct jd_touch *y);
 /* An instance that bears a touch's name. */
 struct jd_instance *jd_instances_bearer(struct jd_touches *view, struct jd_instances *list,
-                                        const struct jd_touch *bearer);
+                                        struct jd_touch *bearer);
 
 typedef void jd_find_instances(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                                struct jd_instances *out);

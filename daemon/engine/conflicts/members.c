@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/fields.h"
 #include "engine/time.h"
 
@@ -34,6 +35,14 @@ bool jd_rule_asks(const struct jd_touches *view, const struct jd_rule *rule, con
 {
     return jd_touch_is(view, rule, touch, JD_SELECTOR_A) || jd_touch_is(view, rule, touch, JD_SELECTOR_B) ||
            jd_touch_is(view, rule, touch, JD_SELECTOR_C);
+}
+
+bool jd_bearer_valid(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *bearer)
+{
+    bool valid = jd_rule_valid(rule, bearer->time);
+    if (!valid)
+        jd_why_pair(view, JD_WHY_VALIDITY, bearer, NULL);
+    return valid;
 }
 
 static void add(struct jd_touches *view, struct jd_members *list, struct jd_touch *touch)
@@ -79,9 +88,13 @@ bool jd_touches_same(struct jd_touches *view, const struct jd_rule *rule, struct
         return true;
     jd_touch_load(view, x);
     jd_touch_load(view, y);
-    for (uint32_t i = 0; i < rule->same_count; i++)
-        if (jd_field_shared(x->event, y->event, &rule->same[i]) != JD_SHARE_YES)
-            return false;
+    for (uint32_t i = 0; i < rule->same_count; i++) {
+        enum jd_sharing sharing = jd_field_shared(x->event, y->event, &rule->same[i]);
+        if (sharing == JD_SHARE_YES)
+            continue;
+        jd_why_field(view, JD_WHY_SAME, x, y, &rule->same[i], sharing);
+        return false;
+    }
     return true;
 }
 
@@ -95,6 +108,8 @@ bool jd_touches_compared(struct jd_touches *view, const struct jd_rule *rule, st
         jd_touch_load(view, x);
         jd_touch_load(view, y);
         enum jd_sharing sharing = jd_field_shared(x->event, y->event, &rule->different[i]);
+        if (sharing != JD_SHARE_NO)
+            jd_why_field(view, JD_WHY_DIFFERENT, x, y, &rule->different[i], sharing);
         if (sharing == JD_SHARE_ABSENT)
             return false;
         differ += sharing == JD_SHARE_NO;
@@ -107,12 +122,14 @@ bool jd_touch_takes_part(struct jd_touches *view, const struct jd_rule *rule, st
     struct jd_value value;
     if (rule->same_count + rule->different_count > 0)
         jd_touch_load(view, touch);
-    for (uint32_t i = 0; i < rule->same_count; i++)
-        if (!jd_field_get(touch->event, &rule->same[i], 0, &value))
-            return false;
-    for (uint32_t i = 0; i < rule->different_count; i++)
-        if (!jd_field_get(touch->event, &rule->different[i], 0, &value))
-            return false;
+    for (uint32_t i = 0; i < rule->same_count + rule->different_count; i++) {
+        const struct jd_field_ref *ref =
+            i < rule->same_count ? &rule->same[i] : &rule->different[i - rule->same_count];
+        if (jd_field_get(touch->event, ref, 0, &value))
+            continue;
+        jd_why_field(view, JD_WHY_LACKS, touch, NULL, ref, JD_SHARE_ABSENT);
+        return false;
+    }
     return true;
 }
 
@@ -129,9 +146,12 @@ bool jd_touches_joint(const struct jd_touches *view, const struct jd_rule *rule,
                       const struct jd_touch *y)
 {
     int64_t apart = x->time < y->time ? y->time - x->time : x->time - y->time;
-    return rule->unless_joint && !jd_fault_bug("joint_ignored") &&
-           apart <= view->fold->program->joint_within_ms &&
-           (names(x->event, y->event) || names(y->event, x->event));
+    bool joint = rule->unless_joint && !jd_fault_bug("joint_ignored") &&
+                 apart <= view->fold->program->joint_within_ms &&
+                 (names(x->event, y->event) || names(y->event, x->event));
+    if (joint)
+        jd_why_pair(view, JD_WHY_JOINT, x, y);
+    return joint;
 }
 
 /* ---- markets ---- */
@@ -233,8 +253,10 @@ struct jd_instance *jd_instances_add(struct jd_instances *list, const struct jd_
 }
 
 struct jd_instance *jd_instances_bearer(struct jd_touches *view, struct jd_instances *list,
-                                        const struct jd_touch *bearer)
+                                        struct jd_touch *bearer)
 {
+    if (bearer->class != JD_CLASS_TOUCH) /* its name is in its body */
+        jd_touch_load(view, bearer);
     struct jd_str *name = jd_arena_alloc(list->arena, sizeof *name);
     *name = jd_touch_name(bearer, view->arena);
     struct jd_instance *instance = jd_instances_add(list, name, 1);

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 
 static jd_time end_of(const struct jd_rule *rule, const struct jd_touch *touch)
 {
@@ -20,8 +21,12 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     const struct jd_rule *version = jd_rule_version(view, rule, jd_touch_order(x, y) < 0 ? y : x);
     jd_time start = x->time > y->time ? x->time : y->time;
     jd_time x_end = end_of(version, x), y_end = end_of(version, y), end = x_end < y_end ? x_end : y_end;
-    if (start >= end + jd_fault_bug("kind_overlap") || !jd_touches_compared(view, rule, x, y) ||
-        jd_touches_joint(view, rule, x, y))
+    if (start >= end + jd_fault_bug("kind_overlap")) {
+        jd_why_number(view, JD_WHY_NO_OVERLAP, x, y, (struct jd_decimal){start - end, 0},
+                      (struct jd_decimal){0, 0}, JD_UNIT_MS);
+        return;
+    }
+    if (!jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
         return;
     struct jd_instance *found = jd_instances_pair(view, out, x, y);
     found->version = version;

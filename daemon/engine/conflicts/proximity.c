@@ -4,6 +4,7 @@
  * Cheapest question first: the window by time, the selectors by their bits, then the bodies. */
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/time.h"
 
 static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -23,7 +24,12 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     const struct jd_rule *version = jd_rule_version(view, rule, early == x ? y : x);
     struct jd_distance distance =
         jd_span_distance(&version->within, early->time, early->zone, late->time, late->zone);
-    if (!distance.inside || !jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
+    if (!distance.inside) {
+        jd_why_number(view, JD_WHY_APART, x, y, (struct jd_decimal){distance.observed, 0},
+                      (struct jd_decimal){distance.limit, 0}, distance.unit);
+        return;
+    }
+    if (!jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
         return;
     struct jd_instance *found = jd_instances_pair(view, out, x, y);
     found->version = version;

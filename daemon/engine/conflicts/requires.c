@@ -2,6 +2,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/time.h"
 
 static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b)
@@ -16,8 +17,10 @@ static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, struc
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         if (jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone).inside &&
-            jd_touches_compared(view, rule, a, b))
+            jd_touches_compared(view, rule, a, b)) {
+            jd_why_pair(view, JD_WHY_ANSWERED, b, a);
             return true;
+        }
     }
     return false;
 }
@@ -26,7 +29,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_rule_valid(central, b->time) || !jd_touch_takes_part(view, central, b))
+    if (b->gone || !jd_bearer_valid(view, central, b) || !jd_touch_takes_part(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     if (satisfied(view, rule, b))

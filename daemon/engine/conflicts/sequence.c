@@ -2,6 +2,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/time.h"
 
 /* The latest a before b that belongs to it. */
@@ -33,9 +34,12 @@ static bool between(struct jd_touches *view, const struct jd_rule *rule, struct 
     if (rule->c.classes == 0)
         return false;
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_C, a->time + 1, b->time - 1);
-    for (uint32_t i = 0; i < found.count; i++)
-        if (jd_touches_same(view, rule, a, found.items[i]))
-            return true;
+    for (uint32_t i = 0; i < found.count; i++) {
+        if (!jd_touches_same(view, rule, a, found.items[i]))
+            continue;
+        jd_why_pair(view, JD_WHY_BETWEEN, b, found.items[i]);
+        return true;
+    }
     return false;
 }
 
@@ -43,7 +47,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_rule_valid(central, b->time))
+    if (b->gone || !jd_bearer_valid(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     struct jd_touch *a = latest(view, rule, b);

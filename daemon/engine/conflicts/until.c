@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/time.h"
 
 /* The earliest c after a that closes it, up to b; NULL: none. */
@@ -23,14 +24,18 @@ static bool is_open(struct jd_touches *view, const struct jd_rule *rule, struct 
     if (c == NULL)
         return true;
     jd_touch_load(view, c);
-    return !jd_fault_bug("kind_until") && jd_span_covers(&rule->plus, c->time, c->zone, b->time, b->zone);
+    bool open =
+        !jd_fault_bug("kind_until") && jd_span_covers(&rule->plus, c->time, c->zone, b->time, b->zone);
+    if (!open)
+        jd_why_pair(view, JD_WHY_CLOSED, a, c);
+    return open;
 }
 
 static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
                   struct jd_instances *out)
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_rule_valid(central, b->time))
+    if (b->gone || !jd_bearer_valid(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     struct jd_members before =

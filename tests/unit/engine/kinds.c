@@ -277,6 +277,19 @@ Test(kinds, an_absence_is_known_after_its_deadline_and_resolved_by_the_earliest)
     EXPECT(w, "r A r6 retracted corrected incident medium 0touches");
 }
 
+/* What is no touch is named by its source and id, which are in its body: nothing else need have opened it. */
+Test(kinds, an_absence_may_be_of_a_request)
+{
+    struct jd_rule *rule = rule_of("absence", 24);
+    rule->a = (struct jd_selector){.classes = 1u << JD_CLASS_REQUEST};
+    rule->b = select_role(w, JD_ROLE_SALES_REP);
+    world_start(w);
+    cr_assert_eq(feed(w, &(struct spec){.id = "1", .source = "crm", .at = 100, .class = JD_CLASS_REQUEST}),
+                 JD_APPLIED);
+    advance(w, 125);
+    EXPECT(w, "r [\"crm\",\"1\"] r1 open incident medium 0touches");
+}
+
 Test(kinds, an_answered_absence_waits_for_nothing_until_the_answer_goes)
 {
     struct jd_rule *rule = rule_of("absence", 24);
