@@ -1,6 +1,5 @@
 /* journeyd explain: why an alert, from its records in a file, on standard input, or on the topic. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -11,6 +10,7 @@
 #include "cli/lines.h"
 #include "cli/scan.h"
 #include "cli/session.h"
+#include "cli/whynot.h"
 #include "policy/policy.h"
 #include "wire/json.h"
 #include "wire/output.h"
@@ -18,20 +18,23 @@
 enum { LINE_MAX_BYTES = 16 << 20, ID_SIZE = 32 };
 
 struct arguments {
-    const char *alert, *config, *file, *policy;
-    bool json;
+    const char *alert, *config, *file, *policy, *hcp, *rule;
+    struct jd_words events;
+    bool json, why_not;
 };
 
 /* The revisions found of one alert. */
 struct found {
     const struct arguments *arguments;
-    struct jd_arena arena;   /* what is kept */
-    struct jd_arena scratch; /* one record */
-    struct jd_alert *revisions;
+    struct jd_arena arena;      /* what is kept */
+    struct jd_arena scratch;    /* one record */
+    struct jd_alert *revisions; /* ascending */
     uint32_t count, capacity;
     struct jd_str id;  /* of the alert; absent: whichever comes first */
     bool is_ambiguous; /* no id was given, and there is more than one */
     uint64_t records;
+    struct jd_policy *policy; /* NULL: not known */
+    struct jd_str bundle;     /* of the alert's policy, from its topic; absent: not there */
 };
 
 /* Keeps a record that is of the alert; a revision seen before (written twice) is kept once. */
@@ -59,8 +62,12 @@ static bool keep(struct found *found, struct jd_str value, struct jd_error *err)
         found->revisions = jd_arena_grow(&found->arena, found->revisions, found->count, &found->capacity,
                                          sizeof(*found->revisions));
     }
+    uint32_t at = found->count++;
+    for (; at > 0 && found->revisions[at - 1].revision > probe.revision; at--) {
+        found->revisions[at] = found->revisions[at - 1];
+    }
     return jd_wire_read_back(&jd_alert_record, jd_arena_str(&found->arena, value), &found->arena,
-                             &found->revisions[found->count++], err);
+                             &found->revisions[at], err);
 }
 
 static bool read_file(struct found *found, const char *path, struct jd_error *err)
@@ -101,64 +108,77 @@ static bool visit(void *context, const struct jd_message *message, struct jd_err
     return true;
 }
 
+static bool scan(const struct jd_session *session, enum jd_session_topic which, struct found *found,
+                 bool (*visit_record)(void *context, const struct jd_message *message, struct jd_error *err),
+                 struct jd_error *err)
+{
+    const struct jd_topic_facts *topic = &session->topics[which];
+    const struct jd_scan scan = {.kafka = &session->kafka,
+                                 .topic = topic->topic,
+                                 .first = 0,
+                                 .count = topic->partitions,
+                                 .timeout_ms = (int)session->settings->start_timeout_ms,
+                                 .visit = visit_record,
+                                 .context = found};
+    return jd_scan_run(&scan, err);
+}
+
+/* Of the policies' topic: the bundle under the alert's hash. */
+static bool visit_policy(void *context, const struct jd_message *message, struct jd_error *err)
+{
+    struct found *found = context;
+    (void)err;
+    if (jd_str_eq(message->key, found->revisions[found->count - 1].policy)) {
+        found->bundle = jd_arena_str(&found->arena, message->value);
+    }
+    return true;
+}
+
 static bool read_topic(struct found *found, struct jd_error *err)
 {
     struct jd_session session = {0};
-    bool ok = jd_session_open(&session, found->arguments->config, err) && jd_session_topics(&session, err) &&
-              jd_session_ensure(&session, JD_SESSION_ALERTS, err);
-    if (ok) {
-        const struct jd_topic_facts *topic = &session.topics[JD_SESSION_ALERTS];
-        const struct jd_scan scan = {.kafka = &session.kafka,
-                                     .topic = topic->topic,
-                                     .first = 0,
-                                     .count = topic->partitions,
-                                     .timeout_ms = (int)session.settings->start_timeout_ms,
-                                     .visit = visit,
-                                     .context = found};
-        ok = jd_scan_run(&scan, err);
-    }
+    const bool ok = jd_session_open(&session, found->arguments->config, err) &&
+                    jd_session_topics(&session, err) && jd_session_ensure(&session, JD_SESSION_ALERTS, err) &&
+                    scan(&session, JD_SESSION_ALERTS, found, visit, err) &&
+                    (found->count == 0 || !session.topics[JD_SESSION_POLICIES].exists ||
+                     scan(&session, JD_SESSION_POLICIES, found, visit_policy, err));
     jd_session_close(&session);
     return ok;
 }
 
-static int compare_revisions(const void *a, const void *b)
+/* ---- the rule ---------------------------------------------------------------------------------------- */
+
+static void take_rule(struct found *found, const char *where, struct jd_rule_text *rule)
 {
-    const struct jd_alert *x = a;
-    const struct jd_alert *y = b;
-    return (x->revision > y->revision) - (x->revision < y->revision);
+    jd_explain_take_rule(found->policy, where, found->revisions[found->count - 1].rule, &found->arena, rule);
 }
 
-/* ---- the rule's text -------------------------------------------------------------------------------- */
-
-static bool read_rule(struct found *found, struct jd_rule_text *rule, struct jd_error *err)
+static bool read_policy(struct found *found, struct jd_rule_text *rule, struct jd_error *err)
 {
-    const char *directory = found->arguments->policy;
-    if (directory == NULL) {
-        return true;
-    }
     struct jd_diagnostics problems;
     jd_diagnostics_init(&problems);
-    struct jd_policy *policy = jd_policy_load(directory, &problems);
-    if (policy == NULL) {
+    found->policy = jd_policy_load(found->arguments->policy, &problems);
+    if (found->policy == NULL) {
         jd_diagnostics_print(&problems, stderr);
-        jd_diagnostics_done(&problems);
         *err = (struct jd_error){.code = JD_EXIT_CONFIG};
-        return false;
+    } else {
+        take_rule(found, found->arguments->policy, rule);
     }
     jd_diagnostics_done(&problems);
-    rule->hash = jd_arena_str(&found->arena, jd_policy_hash(policy));
-    jd_policy_free(policy);
-    rule->file = jd_arena_printf(&found->arena, "%s/conflicts.yaml", directory);
-    FILE *file = fopen(rule->file.ptr, "rb");
-    if (file == NULL) {
-        return jd_error_set(err, JD_EXIT_DATA, "%s: cannot be opened: %s", rule->file.ptr, strerror(errno));
+    return found->policy != NULL;
+}
+
+/* The policy that the alert names, as it was published; one that is gone, or that this version does not compile, is
+ * done without. */
+static void compile_published(struct found *found, struct jd_rule_text *rule)
+{
+    struct jd_diagnostics problems;
+    jd_diagnostics_init(&problems);
+    if (found->bundle.ptr != NULL &&
+        (found->policy = jd_policy_from_bundle(found->bundle, (struct jd_str){0}, &problems)) != NULL) {
+        take_rule(found, "the published policy", rule);
     }
-    char *bytes = jd_arena_alloc(&found->arena, JD_POLICY_FILE_MAX);
-    const size_t size = fread(bytes, 1, JD_POLICY_FILE_MAX, file);
-    fclose(file); /* read only: nothing can be lost */
-    const struct jd_str text = {bytes, (uint32_t)size};
-    rule->text = jd_explain_rule_lines(text, found->revisions[found->count - 1].rule, &rule->line);
-    return true;
+    jd_diagnostics_done(&problems);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------ */
@@ -204,9 +224,10 @@ static bool explain(struct found *found, struct jd_error *err)
     if (!ok || !check_found(found, err)) {
         return false;
     }
-    qsort(found->revisions, found->count, sizeof(*found->revisions), compare_revisions);
     struct jd_rule_text rule = {0};
-    if (!read_rule(found, &rule, err)) {
+    if (arguments->policy == NULL) {
+        compile_published(found, &rule);
+    } else if (!read_policy(found, &rule, err)) {
         return false;
     }
     if (arguments->json) {
@@ -217,29 +238,61 @@ static bool explain(struct found *found, struct jd_error *err)
     return true;
 }
 
+static bool check_alert(const struct arguments *arguments, struct jd_error *err)
+{
+    if (arguments->hcp != NULL || arguments->rule != NULL || arguments->events.count > 0) {
+        return jd_error_set(err, JD_EXIT_USAGE, "--hcp, --rule and --events go with --why-not");
+    }
+    if (arguments->file != NULL && arguments->config != NULL) {
+        return jd_error_set(err, JD_EXIT_USAGE, "give --file or --config, not both");
+    }
+    if (arguments->alert != NULL &&
+        (strlen(arguments->alert) != ID_SIZE || strspn(arguments->alert, "0123456789abcdef") != ID_SIZE)) {
+        return jd_error_set(err, JD_EXIT_USAGE, "--alert: \"%s\" is no alert id: %d hex digits",
+                            arguments->alert, ID_SIZE);
+    }
+    return arguments->alert != NULL || arguments->config == NULL ||
+           jd_error_set(err, JD_EXIT_USAGE, "--alert ID is missing: the topic holds many");
+}
+
+static bool explain_absence(const struct arguments *arguments, struct jd_error *err)
+{
+    const bool is_live = arguments->config != NULL;
+    if (arguments->alert != NULL || arguments->file != NULL || arguments->json) {
+        return jd_error_set(err, JD_EXIT_USAGE,
+                            "--why-not goes with --hcp, --rule and where to look, nothing else");
+    }
+    if (arguments->hcp == NULL || arguments->rule == NULL ||
+        is_live == (arguments->events.count > 0 || arguments->policy != NULL) ||
+        (!is_live && (arguments->events.count == 0 || arguments->policy == NULL))) {
+        return jd_error_set(
+            err, JD_EXIT_USAGE,
+            "--why-not needs --hcp and --rule, and either --events with --policy, or --config");
+    }
+    const struct jd_whynot_arguments given = {.hcp = arguments->hcp,
+                                              .rule = arguments->rule,
+                                              .policy = arguments->policy,
+                                              .config = arguments->config,
+                                              .events = arguments->events};
+    return jd_whynot(&given, err);
+}
+
 static enum jd_exit run(const void *arguments_given, const struct jd_words *operands, struct jd_error *err)
 {
     (void)operands; /* none: the table says so */
     struct found found = {.arguments = arguments_given};
     const struct arguments *arguments = found.arguments;
-    if (arguments->file != NULL && arguments->config != NULL) {
-        jd_error_set(err, JD_EXIT_USAGE, "give --file or --config, not both");
-        return JD_EXIT_USAGE;
+    if (arguments->why_not) {
+        return explain_absence(arguments, err) ? JD_EXIT_OK : err->code;
     }
-    if (arguments->alert != NULL &&
-        (strlen(arguments->alert) != ID_SIZE || strspn(arguments->alert, "0123456789abcdef") != ID_SIZE)) {
-        jd_error_set(err, JD_EXIT_USAGE, "--alert: \"%s\" is no alert id: %d hex digits", arguments->alert,
-                     ID_SIZE);
-        return JD_EXIT_USAGE;
-    }
-    if (arguments->alert == NULL && arguments->config != NULL) {
-        jd_error_set(err, JD_EXIT_USAGE, "--alert ID is missing: the topic holds many");
-        return JD_EXIT_USAGE;
+    if (!check_alert(arguments, err)) {
+        return err->code;
     }
     found.id = jd_str_of(arguments->alert);
     jd_arena_init(&found.arena, (size_t)1 << 30);
     jd_arena_init(&found.scratch, (size_t)256 << 20);
     const bool ok = explain(&found, err);
+    jd_policy_free(found.policy);
     jd_arena_done(&found.scratch);
     jd_arena_done(&found.arena);
     return ok ? JD_EXIT_OK : err->code;
@@ -253,8 +306,14 @@ static const struct jd_option options[] = {
      0, 0},
     {JD_OPTION_TEXT, false, "config", "F", "scan the topic conflict.alerts of this configuration instead",
      offsetof(struct arguments, config), 0, 0},
-    {JD_OPTION_TEXT, false, "policy", "DIR", "quote the rule from this policy",
-     offsetof(struct arguments, policy), 0, 0},
+    {JD_OPTION_TEXT, false, "policy", "DIR", "the rule is of this policy", offsetof(struct arguments, policy),
+     0, 0},
+    {JD_OPTION_FLAG, false, "why-not", NULL, "why there is no alert of --rule for --hcp",
+     offsetof(struct arguments, why_not), 0, 0},
+    {JD_OPTION_TEXT, false, "hcp", "ID", "--why-not: the physician", offsetof(struct arguments, hcp), 0, 0},
+    {JD_OPTION_TEXT, false, "rule", "ID", "--why-not: the rule", offsetof(struct arguments, rule), 0, 0},
+    {JD_OPTION_WORDS, false, "events", "FILE", "--why-not: from this history, under --policy",
+     offsetof(struct arguments, events), 0, 0},
     {JD_OPTION_FLAG, false, "json", NULL, "the records and the rule's text as one JSON object",
      offsetof(struct arguments, json), 0, 0},
     {JD_OPTION_END, false, NULL, NULL, NULL, 0, 0, 0},
@@ -262,11 +321,19 @@ static const struct jd_option options[] = {
 
 const struct jd_command jd_explain_command = {
     .name = "explain",
-    .usage = "[--alert ID] [--file FILE | --config F] [--policy DIR] [--json]",
-    .summary = "Say why an alert was raised, and what would have avoided it",
-    .details = "From the record: rule and citation, evidence with who, when and which channel, the "
-               "computation, every\n"
-               "revision that was found, what would have avoided it, the remedy.\n",
+    .usage =
+        "[--alert ID] [--file FILE | --config F] [--policy DIR] [--json]\n"
+        "       journeyd explain --why-not --hcp ID --rule ID (--events FILE... --policy DIR | --config F)",
+    .summary = "Say why an alert was raised and what would have avoided it, or why there is none",
+    .details =
+        "From the record and, with --policy or --config, the policy's text: rule and citation, evidence with "
+        "who,\n"
+        "when and which channel, the computation contact by contact, what each revision changed, what would "
+        "have\n"
+        "avoided it.\n\n"
+        "--why-not: every contact that is held of the physician and each condition of the rule that it does "
+        "not\n"
+        "meet, what stood between it and an alert, the nearest miss, and the events that were refused.\n",
     .options = options,
     .arguments_size = sizeof(struct arguments),
     .run = run,

@@ -3,6 +3,9 @@
 #include "base/contract.h"
 #include "base/str.h"
 #include "cli/explain.h"
+#include "cli/words.h"
+#include "policy/bundle.h"
+#include "policy/policy.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -23,11 +26,6 @@ static void print_pair(const struct page *page, const char *name, struct jd_str 
 static struct jd_str time_text(const struct page *page, jd_time t)
 {
     return t == JD_TIME_NONE ? JD_STR("unknown time") : jd_time_text(t, page->arena);
-}
-
-static jd_time touch_time(const struct jd_event *event)
-{
-    return event->start != JD_TIME_NONE ? event->start : event->time;
 }
 
 static void print_head(const struct page *page)
@@ -51,12 +49,16 @@ static void print_head(const struct page *page)
     print_pair(page, "policy", alert->policy);
 }
 
-static void print_indented(const struct page *page, struct jd_str text)
+void jd_explain_rule_text(const struct jd_rule_text *rule, FILE *out)
 {
     uint32_t from = 0;
-    for (uint32_t i = 0; i < text.size; i++) {
-        if (text.ptr[i] == '\n') {
-            fprintf(page->out, "    %.*s\n", (int)(i - from), text.ptr + from);
+    if (rule->text.ptr == NULL) {
+        return;
+    }
+    fprintf(out, "  as written in " JD_STR_FMT ":%u:\n", JD_STR_ARG(rule->file), rule->line);
+    for (uint32_t i = 0; i < rule->text.size; i++) {
+        if (rule->text.ptr[i] == '\n') {
+            fprintf(out, "    %.*s\n", (int)(i - from), rule->text.ptr + from);
             from = i + 1;
         }
     }
@@ -78,8 +80,7 @@ static void print_rule(const struct page *page, const struct jd_rule_text *rule)
         fprintf(page->out, "  " JD_STR_FMT " has no rule of this id.\n", JD_STR_ARG(rule->file));
         return;
     }
-    fprintf(page->out, "  as written in " JD_STR_FMT ":%u:\n", JD_STR_ARG(rule->file), rule->line);
-    print_indented(page, rule->text);
+    jd_explain_rule_text(rule, page->out);
     if (!jd_str_eq(rule->hash, alert->policy)) {
         fprintf(page->out,
                 "  Mind: this text is of policy %.12s, the alert of %.12s; the rule may have changed.\n",
@@ -90,7 +91,7 @@ static void print_rule(const struct page *page, const struct jd_rule_text *rule)
 static void print_touch(const struct page *page, const struct jd_event *event, uint32_t number)
 {
     fprintf(page->out, "  %u. " JD_STR_FMT "  " JD_STR_FMT " by " JD_STR_FMT " " JD_STR_FMT, number,
-            JD_STR_ARG(time_text(page, touch_time(event))),
+            JD_STR_ARG(time_text(page, jd_words_touch_time(event))),
             JD_STR_ARG(jd_symbol_text(&jd_channel_symbols, event->channel)),
             JD_STR_ARG(jd_symbol_text(&jd_role_symbols, event->actor.role)), JD_STR_ARG(event->actor.id));
     if (event->actor.team.ptr != NULL) {
@@ -180,71 +181,102 @@ static void print_facts(const struct page *page)
     }
 }
 
-/* 187200000 as "2 d 4 h". */
-static struct jd_str duration_text(const struct page *page, int64_t ms)
+/* ---- what changed --------------------------------------------------------------------------------------- */
+
+static const struct jd_event *member_of(const struct jd_alert *alert, struct jd_str engagement)
 {
-    static const struct {
-        int64_t size;
-        const char *name;
-    } units[] = {{JD_DAY, "d"}, {JD_HOUR, "h"}, {JD_MINUTE, "min"}, {JD_SECOND, "s"}, {1, "ms"}};
-    struct jd_buf text;
-    jd_buf_init(&text, page->arena);
-    for (size_t i = 0; i < JD_COUNT(units); i++) {
-        if (ms >= units[i].size) {
-            jd_buf_printf(&text, "%s%" PRId64 " %s", text.size > 0 ? " " : "", ms / units[i].size,
-                          units[i].name);
-            ms %= units[i].size;
+    const struct jd_event *events = alert->evidence.items;
+    for (uint32_t i = 0; i < alert->evidence.count; i++) {
+        if (jd_str_eq(events[i].engagement_id, engagement)) {
+            return &events[i];
         }
     }
-    return text.size > 0 ? jd_buf_done(&text) : JD_STR("0 s");
+    return NULL;
 }
 
-static struct jd_str amount_text(const struct page *page, struct jd_decimal amount)
+static void print_moved(const struct page *page, const struct jd_event *was, const struct jd_event *is)
 {
-    if (page->alert->unit == JD_UNIT_MS && amount.scale == 0) {
-        return duration_text(page, amount.units);
-    }
-    const struct jd_str number = jd_decimal_text(amount, page->arena);
-    const struct jd_str unit = jd_symbol_text(&jd_unit_symbols, page->alert->unit);
-    return jd_arena_printf(page->arena, JD_STR_FMT " " JD_STR_FMT, JD_STR_ARG(number), JD_STR_ARG(unit));
-}
-
-/* Is it about how far apart two touches are, so that more would have been right? */
-static bool is_distance(const struct jd_alert *alert)
-{
-    return alert->evidence.count == 2 && alert->window.ptr != NULL && alert->status != JD_STATUS_RESOLVED &&
-           (alert->unit == JD_UNIT_MS || alert->unit == JD_UNIT_DAYS);
-}
-
-static void print_computation(const struct page *page)
-{
-    const struct jd_alert *alert = page->alert;
-    const struct jd_event *events = alert->evidence.items;
-    if (alert->observed.scale == JD_DECIMAL_NONE || alert->limit.scale == JD_DECIMAL_NONE) {
+    const jd_time before = jd_words_touch_time(was);
+    const jd_time after = jd_words_touch_time(is);
+    if (jd_str_eq(was->id, is->id) && jd_str_eq(was->source, is->source)) {
         return;
     }
-    const struct jd_str observed = amount_text(page, alert->observed);
-    const struct jd_str limit = amount_text(page, alert->limit);
-    fputs("\nComputation\n", page->out);
-    if (is_distance(alert)) {
-        fprintf(page->out, "  from " JD_STR_FMT " to " JD_STR_FMT ": " JD_STR_FMT " apart\n",
-                JD_STR_ARG(time_text(page, touch_time(&events[0]))),
-                JD_STR_ARG(time_text(page, touch_time(&events[1]))),
-                JD_STR_ARG(duration_text(page, touch_time(&events[1]) - touch_time(&events[0]))));
+    fprintf(page->out, "              " JD_STR_FMT " by event " JD_STR_FMT ":", JD_STR_ARG(is->engagement_id),
+            JD_STR_ARG(is->id));
+    const char *begin = " ";
+    if (before != after) {
+        fprintf(page->out, " moved from " JD_STR_FMT " to " JD_STR_FMT, JD_STR_ARG(time_text(page, before)),
+                JD_STR_ARG(time_text(page, after)));
+        begin = ", ";
     }
-    fprintf(page->out, "  observed " JD_STR_FMT ", limit " JD_STR_FMT, JD_STR_ARG(observed),
-            JD_STR_ARG(limit));
-    if (is_distance(alert)) {
-        fprintf(page->out, " (within " JD_STR_FMT "): %s\n", JD_STR_ARG(alert->window),
-                jd_decimal_cmp(alert->observed, alert->limit) <= 0 ? "inside, so the rule holds"
-                                                                   : "outside, so the rule does not hold");
-    } else if (alert->window.ptr != NULL) {
-        fprintf(page->out, " (window " JD_STR_FMT ")\n", JD_STR_ARG(alert->window));
-    } else {
-        fputc('\n', page->out);
+    if (was->phase != is->phase) {
+        fprintf(page->out, "%s" JD_STR_FMT " instead of " JD_STR_FMT, begin,
+                JD_STR_ARG(jd_symbol_text(&jd_phase_symbols, is->phase)),
+                JD_STR_ARG(jd_symbol_text(&jd_phase_symbols, was->phase)));
+        begin = ", ";
     }
-    if (alert->other_currency > 0) {
-        fprintf(page->out, "  left out: %" PRId64 " in another currency\n", alert->other_currency);
+    fputs(*begin == ' ' ? " another version\n" : "\n", page->out);
+}
+
+/* What a revision changed of the evidence of the one before. */
+static void print_evidence_change(const struct page *page, const struct jd_alert *was,
+                                  const struct jd_alert *is)
+{
+    const struct jd_event *before = was->evidence.items;
+    const struct jd_event *after = is->evidence.items;
+    for (uint32_t i = 0; i < was->evidence.count; i++) {
+        const struct jd_event *now = member_of(is, before[i].engagement_id);
+        if (now != NULL) {
+            print_moved(page, &before[i], now);
+        } else {
+            fprintf(page->out, "              without " JD_STR_FMT "\n", JD_STR_ARG(before[i].engagement_id));
+        }
+    }
+    for (uint32_t i = 0; i < is->evidence.count; i++) {
+        if (member_of(was, after[i].engagement_id) == NULL) {
+            fprintf(page->out, "              with " JD_STR_FMT " (" JD_STR_FMT ", " JD_STR_FMT ")\n",
+                    JD_STR_ARG(after[i].engagement_id),
+                    JD_STR_ARG(time_text(page, jd_words_touch_time(&after[i]))),
+                    JD_STR_ARG(jd_words_touch(&after[i], page->arena)));
+        }
+    }
+}
+
+static void print_measure_change(const struct page *page, const char *name, struct jd_decimal was,
+                                 struct jd_decimal is)
+{
+    if (was.scale != JD_DECIMAL_NONE && is.scale != JD_DECIMAL_NONE && jd_decimal_cmp(was, is) != 0) {
+        fprintf(page->out, "              %s " JD_STR_FMT " instead of " JD_STR_FMT "\n", name,
+                JD_STR_ARG(jd_words_measure(page->alert, is, page->arena)),
+                JD_STR_ARG(jd_words_measure(page->alert, was, page->arena)));
+    }
+}
+
+/* So much of a hash tells it from others. */
+static int short_size(struct jd_str hash)
+{
+    return hash.size < 12 ? (int)hash.size : 12;
+}
+
+static void print_revision(const struct page *page, const struct jd_alert *alert, const struct jd_alert *was)
+{
+    fprintf(page->out, "  revision %" PRId64 "  " JD_STR_FMT ", " JD_STR_FMT ", " JD_STR_FMT, alert->revision,
+            JD_STR_ARG(jd_symbol_text(&jd_status_symbols, alert->status)),
+            JD_STR_ARG(jd_symbol_text(&jd_alert_phase_symbols, alert->phase)),
+            JD_STR_ARG(jd_symbol_text(&jd_severity_symbols, alert->severity)));
+    if (alert->cause != JD_CAUSE_NONE) {
+        fprintf(page->out, ", cause " JD_STR_FMT,
+                JD_STR_ARG(jd_symbol_text(&jd_cause_symbols, alert->cause)));
+    }
+    fprintf(page->out, "%s\n", alert->final == JD_TRUE ? ", final" : "");
+    if (was != NULL && was->revision + 1 == alert->revision) {
+        print_measure_change(page, "observed", was->observed, alert->observed);
+        print_measure_change(page, "limit", was->limit, alert->limit);
+        print_evidence_change(page, was, alert);
+        if (was->policy.ptr != NULL && alert->policy.ptr != NULL && !jd_str_eq(was->policy, alert->policy)) {
+            fprintf(page->out, "              policy %.*s instead of %.*s\n", short_size(alert->policy),
+                    alert->policy.ptr, short_size(was->policy), was->policy.ptr);
+        }
     }
 }
 
@@ -252,47 +284,11 @@ static void print_history(const struct page *page, const struct jd_alert *revisi
 {
     fputs("\nHistory\n", page->out);
     for (uint32_t i = 0; i < count; i++) {
-        const struct jd_alert *alert = &revisions[i];
-        fprintf(page->out, "  revision %" PRId64 "  " JD_STR_FMT ", " JD_STR_FMT ", " JD_STR_FMT,
-                alert->revision, JD_STR_ARG(jd_symbol_text(&jd_status_symbols, alert->status)),
-                JD_STR_ARG(jd_symbol_text(&jd_alert_phase_symbols, alert->phase)),
-                JD_STR_ARG(jd_symbol_text(&jd_severity_symbols, alert->severity)));
-        if (alert->cause != JD_CAUSE_NONE) {
-            fprintf(page->out, ", cause " JD_STR_FMT,
-                    JD_STR_ARG(jd_symbol_text(&jd_cause_symbols, alert->cause)));
-        }
-        fprintf(page->out, "%s\n", alert->final == JD_TRUE ? ", final" : "");
+        print_revision(page, &revisions[i], i > 0 ? &revisions[i - 1] : NULL);
     }
     if (revisions[0].revision > 1) {
         fprintf(page->out, "  revisions before %" PRId64 " were not given\n", revisions[0].revision);
     }
-}
-
-/* The engine's distance rule, turned round: what the pair would have had to look like. */
-static void print_avoidance(const struct page *page)
-{
-    const struct jd_alert *alert = page->alert;
-    const struct jd_event *events = alert->evidence.items;
-    if (alert->status == JD_STATUS_RETRACTED) {
-        fputs("\nIt is retracted: the condition no longer holds. Nothing is to be done.\n", page->out);
-        return;
-    }
-    fputs("\nWhat would have avoided it\n", page->out);
-    if (is_distance(alert)) {
-        fprintf(page->out, "  Keep the two contacts more than " JD_STR_FMT " apart",
-                JD_STR_ARG(alert->window));
-        if (alert->unit == JD_UNIT_MS && alert->limit.scale == 0) {
-            const jd_time earliest = touch_time(&events[0]) + alert->limit.units + 1;
-            fprintf(page->out, ": the second not before " JD_STR_FMT, JD_STR_ARG(time_text(page, earliest)));
-        }
-        fputs(",\n  or use another channel or colleague that the rule does not name.\n", page->out);
-    }
-    if (alert->phase == JD_ALERT_PHASE_PREVENTABLE) {
-        fputs(
-            "  It still can be: a contact is only planned. Move or cancel it, and the alert is retracted.\n",
-            page->out);
-    }
-    print_pair(page, "remedy", alert->remedy);
 }
 
 void jd_explain_text(const struct jd_alert *revisions, uint32_t count, const struct jd_rule_text *rule,
@@ -303,9 +299,30 @@ void jd_explain_text(const struct jd_alert *revisions, uint32_t count, const str
     print_rule(&page, rule);
     print_evidence(&page);
     print_facts(&page);
-    print_computation(&page);
+    jd_explain_computation(page.alert, rule->rule, arena, out);
     print_history(&page, revisions, count);
-    print_avoidance(&page);
+    jd_explain_avoidance(page.alert, rule->rule, arena, out);
+}
+
+/* ---- the rule of a policy ------------------------------------------------------------------------------- */
+
+void jd_explain_take_rule(const struct jd_policy *policy, const char *where, struct jd_str id,
+                          struct jd_arena *arena, struct jd_rule_text *out)
+{
+    const struct jd_program *program = jd_policy_program(policy);
+    struct jd_diagnostics problems;
+    struct jd_bundle bundle;
+    jd_diagnostics_init(&problems);
+    *out = (struct jd_rule_text){.hash = jd_policy_hash(policy),
+                                 .file = jd_arena_printf(arena, "%s/conflicts.yaml", where)};
+    if (jd_bundle_parse(jd_policy_bundle(policy), (struct jd_str){0}, arena, &bundle, &problems)) {
+        const struct jd_bundle_file *file = jd_bundle_file(&bundle, JD_STR("conflicts.yaml"));
+        out->text = file != NULL ? jd_explain_rule_lines(file->bytes, id, &out->line) : (struct jd_str){0};
+    }
+    jd_diagnostics_done(&problems); /* a bundle that was compiled has none */
+    for (uint32_t i = 0; i < program->rule_count; i++) {
+        out->rule = jd_str_eq(program->rules[i].id, id) ? &program->rules[i] : out->rule;
+    }
 }
 
 /* ---- the rule's own lines --------------------------------------------------------------------------- */

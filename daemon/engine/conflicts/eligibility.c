@@ -1,6 +1,7 @@
 /* eligibility: a touch for which what the rule requires is not so, as of the touch's time. Facts that come or
  * go later have it looked at again (jd_alerts_refresh_facts). */
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/why.h"
 #include "engine/predicate.h"
 
 void jd_eligibility_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -9,12 +10,14 @@ void jd_eligibility_find(struct jd_touches *view, const struct jd_rule *rule, st
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A))
         return;
     struct jd_instance *instance = jd_instances_bearer(view, out, x);
-    if (x->gone || !jd_rule_valid(rule, x->time))
+    if (x->gone || !jd_bearer_valid(view, rule, x))
         return;
     jd_touch_load(view, x);
     struct jd_reads reads = {.arena = view->arena};
-    if (jd_predicate_holds(view, rule->require, x, &reads))
+    if (jd_predicate_holds(view, rule->require, x, &reads)) {
+        jd_why_pair(view, JD_WHY_REQUIRED, x, NULL);
         return;
+    }
     const struct jd_touch *members[] = {x};
     const struct jd_reading reading = {x, NULL};
     jd_instance_hold(view, instance, members, 1);

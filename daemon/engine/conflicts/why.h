@@ -24,6 +24,7 @@ enum jd_why_code {
     JD_WHY_NOT_DUE,    /* of x, the time for an answer is not over: it is at `at` */
     JD_WHY_CLOSED,     /* y closed what x began */
     JD_WHY_TOTAL,      /* what counts for x comes to observed, which keeps within limit: unit */
+    JD_WHY_REQUIRED,   /* what the rule requires is so of x */
     JD_WHY_NO_PART,    /* x has no such value as the rule counts */
 };
 

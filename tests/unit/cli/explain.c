@@ -92,8 +92,9 @@ Test(explain, a_count_shows_what_it_is_held_against)
     alert.window = JD_STR("year");
     alert.other_currency = 3;
     char *text = explained(&alert);
-    static const char *const says[] = {"observed 505.50 amount, limit 500 amount (window year)\n",
-                                       "left out: 3 in another currency"};
+    static const char *const says[] = {
+        "observed 505.50 amount, limit 500 amount (window year): over the limit\n",
+        "left out: 3 in another currency"};
     for (size_t i = 0; i < JD_COUNT(says); i++) {
         cr_expect_not_null(strstr(text, says[i]), "\"%s\" is not in:\n%s", says[i], text);
     }
