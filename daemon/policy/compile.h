@@ -14,6 +14,8 @@
 struct jd_named_group {
     struct jd_group group;
     struct jd_field_ref ref; /* with `group` set */
+    struct jd_place place;
+    bool used; /* some rule names it */
 };
 
 struct jd_pack;
@@ -123,7 +125,9 @@ void jd_compile_rules(struct jd_compile *c, const struct jd_node *list, const st
 /* The name in markets/<NAME>.yaml; absent: the file is none of a market. */
 struct jd_str jd_market_name(struct jd_str file);
 void jd_compile_markets(struct jd_compile *c); /* markets/<NAME>.yaml: packs, then countries */
-void jd_settle_rules(struct jd_compile *c);    /* into the program, when all are read */
+/* warnings.c: what is surely not meant, over all rules, which have no errors. */
+void jd_warn_of_rules(struct jd_compile *c);
+void jd_settle_rules(struct jd_compile *c); /* into the program, when all are read */
 void jd_compile_channels(struct jd_compile *c, const struct jd_node *root);        /* channels.yaml */
 void jd_compile_contents(struct jd_compile *c, const struct jd_bundle_file *file); /* content.csv */
 

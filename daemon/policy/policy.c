@@ -301,7 +301,7 @@ static void read_groups(struct jd_compile *c, const struct jd_key *key, const st
         }
         (void)jd_read_map(c, &member->value, "a group", jd_group_keys, NULL, &w); /* reported there */
         struct jd_named_group *group = &c->groups[c->group_count];
-        *group = (struct jd_named_group){.group.name = member->key, .ref = w.ref};
+        *group = (struct jd_named_group){.group.name = member->key, .ref = w.ref, .place = member->place};
         if (w.sets != NULL)
             fill_group(c, &group->group, w.sets);
         group->ref.group = &group->group;
@@ -383,6 +383,7 @@ static void check_files(struct jd_compile *c)
 
 static void compile_files(struct jd_compile *c)
 {
+    uint32_t errors = c->problems->errors;
     check_files(c);
     const struct jd_node *tree = tree_of(c, "policy.yaml", true);
     if (tree != NULL)
@@ -394,6 +395,8 @@ static void compile_files(struct jd_compile *c)
         jd_compile_rules(c, tree, NULL);
     jd_compile_markets(c);
     jd_settle_rules(c);
+    if (c->problems->errors == errors)
+        jd_warn_of_rules(c);
     tree = tree_of(c, "channels.yaml", false);
     if (tree != NULL)
         jd_compile_channels(c, tree);

@@ -394,6 +394,7 @@ static bool read_field_or_group(struct jd_compile *c, const struct jd_key *key, 
     for (uint32_t i = 0; i < c->group_count; i++)
         if (jd_str_eq(c->groups[i].group.name, node->text)) {
             *out = c->groups[i].ref;
+            c->groups[i].used = true;
             return true;
         }
     return field_of(c, node->place, node->text, out);

@@ -117,6 +117,12 @@ int jd_parameter_order(const struct jd_compiled_rule *a, const struct jd_compile
                        const struct jd_changeable *p)
 {
     const void *x = (const char *)&a->rule + p->offset, *y = (const char *)&b->rule + p->offset;
+    const struct jd_member *of_a = jd_node_member(a->node, p->key), *of_b = jd_node_member(b->node, p->key);
+    if (of_a != NULL && of_b != NULL && jd_nodes_equal(&of_a->value, &of_b->value))
+        return 0;
+    if ((of_a != NULL && jd_node_member(&of_a->value, "table") != NULL) ||
+        (of_b != NULL && jd_node_member(&of_b->value, "table") != NULL))
+        return JD_INCOMPARABLE;
     switch (p->form) {
     case JD_FORM_SPAN:
         return order_of_spans(x, y);

@@ -58,8 +58,7 @@ static struct jd_policy *load(const char *eu, const char *de, struct jd_diagnost
     scratch_done();
     scratch_text("policy.yaml", policy_text);
     scratch_text("conflicts.yaml", rules_text);
-    if (eu[0] != '\0')
-        scratch_text("markets/EU.yaml", eu);
+    scratch_text("markets/EU.yaml", eu[0] != '\0' ? eu : "add: []\n");
     if (de[0] != '\0')
         scratch_text("markets/DE.yaml", de);
     jd_diagnostics_init(problems);
