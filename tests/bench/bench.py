@@ -288,6 +288,9 @@ def main():
     engine = tool(BUILD / "engine", TEMP / "engine")
     report.add("engine alone: CPU per event, µs", engine["cpu_us_per_event"])
     report.add("engine alone: events per second", engine["rate"])
+    for rules in (10, 50, 200):  # an event costs the rules that can match it, not those that there are
+        few = tool(BUILD / "engine", TEMP / "engine", 200_000, 1_000_000, rules)
+        report.add(f"engine alone, {rules} rules, 200,000 physicians: CPU per event, µs", few["cpu_us_per_event"])
     judge(report)
     report.print()
     print(f"\n  decoders alone\n{subprocess.run([BUILD / 'wire'], stdout=subprocess.PIPE, text=True).stdout}")
