@@ -37,6 +37,7 @@
     X(UNKNOWN_TYPE, "unknown_type", "validate")           /* schemas/types.csv does not list it */           \
     X(KEY_MISMATCH, "key_mismatch", "validate")           /* the key is not hcp_id or account_id */          \
     X(BAD_INTERVAL, "bad_interval", "validate")           /* end at or before start */                       \
+    X(NPI_INVALID, "npi_invalid", "validate")             /* not a National Provider Identifier */           \
     X(CLOCK_ADVANCED, "clock_advanced", "validate")       /* clock.advanced under clock: wall */
 
 #define JD_X_REFUSAL(n, t, s) JD_REFUSED_##n,

@@ -269,6 +269,33 @@ static enum jd_wire_result finish_event(struct decoding *d)
     return JD_WIRE_INPUT;
 }
 
+/* A National Provider Identifier of the US: ten digits, the first 1 (a person) or 2 (an organisation), the last a
+ * check digit by Luhn over 80840 and the other nine. */
+static bool is_npi(struct jd_str text)
+{
+    enum { DIGITS = 10, OF_PREFIX = 24 };
+    if (text.size != DIGITS || (text.ptr[0] != '1' && text.ptr[0] != '2'))
+        return false;
+    int sum = OF_PREFIX;
+    for (int i = 0; i < DIGITS; i++) {
+        int digit = text.ptr[i] - '0';
+        if (digit < 0 || digit > 9)
+            return false;
+        int twice = 2 * digit;
+        sum += i % 2 != 0 ? digit : twice / 10 + twice % 10;
+    }
+    return sum % 10 == 0;
+}
+
+static bool npi_holds(const struct jd_hcp_profile *profile)
+{
+    const struct jd_pair *pairs = profile->attributes.items;
+    for (uint32_t i = 0; i < profile->attributes.count; i++)
+        if (jd_str_eq(pairs[i].key, JD_STR("npi")))
+            return is_npi(pairs[i].value);
+    return true;
+}
+
 static enum jd_wire_result finish_profile(struct decoding *d)
 {
     bool hcp = d->role == JD_ROLE_OF_HCP_PROFILES;
@@ -279,6 +306,8 @@ static enum jd_wire_result finish_profile(struct decoding *d)
         return refuse(d, JD_REFUSED_MISSING_FIELD, name);
     if (d->key.ptr != NULL && !jd_str_eq(d->key, id))
         return refuse(d, JD_REFUSED_KEY_MISMATCH, name);
+    if (hcp && !npi_holds(&d->value->hcp))
+        return refuse(d, JD_REFUSED_NPI_INVALID, "attributes.npi");
     set_input(d, hcp ? JD_INPUT_HCP_PROFILE : JD_INPUT_ACCOUNT_PROFILE, id);
     if (hcp)
         d->out->input.hcp = &d->value->hcp;

@@ -114,6 +114,8 @@ class Suite:
                  topic=topic)
         self.bad("profile under another key", "key_mismatch", key=b"p2", value=json.dumps(good).encode(),
                  headers=kind, topic=topic)
+        self.bad("profile with a wrong NPI", "npi_invalid", key=b"p1",
+                 value=json.dumps({**good, "attributes": {"npi": "1234567898"}}).encode(), headers=kind, topic=topic)
 
     def send_truncated(self):
         ok = json.dumps(body(product="P", amount="12.50")).encode()

@@ -185,7 +185,7 @@ Test(decode, the_envelope_is_held_to_its_rules)
         {H("ce_id", "\xFF"), "bad_utf8"},
         {H("ce_time", "yesterday"), "bad_time"},
         {H("ce_type", "call.imagined"), "unknown_type"},
-        {H("ce_type", "ae.reported"), "filtered"},
+        {H("ce_type", "mi.assigned"), "filtered"},
         {H("ce_subject", "h1"), "input"},
         {H("ce_anything", "\xFF"), "input"},
         {H("content-type", "application/json; charset=utf-8"), "input"},
@@ -330,7 +330,7 @@ Test(decode, ignored_types_are_filtered_even_when_their_value_is_not_ours)
     static const char *const values[] = {"{\"hcp_id\":\"h1\"}", "{\"report\":17}", "[1,2]", "no json"};
     struct jd_header headers[JD_COUNT(envelope)];
     memcpy(headers, envelope, sizeof envelope);
-    headers[2].value = JD_STR("ae.reported");
+    headers[2].value = JD_STR("mi.assigned");
     for (size_t i = 0; i < JD_COUNT(values); i++) {
         struct jd_decoded out;
         struct jd_incoming record = event_of(values[i]);
@@ -458,6 +458,28 @@ Test(decode, profiles)
         JD_STR("{\"account_id\":\"h2\",\"recorded_at\":\"1970-01-01T00:00:05Z\",\"visits_per_day_max\":3}");
     cr_assert_str_eq(outcome(&record, &out), "input");
     cr_assert_eq(out.input.account->visits_per_day_max, 3);
+}
+
+Test(decode, a_provider_identifier_has_a_check_digit)
+{
+    static const struct {
+        const char *npi, *outcome;
+    } rows[] = {
+        {"1234567893", "input"},        {"2000000002", "input"},       {"1234567898", "npi_invalid"},
+        {"1234567839", "npi_invalid"},  {"3234567899", "npi_invalid"}, {"123456789", "npi_invalid"},
+        {"12345678930", "npi_invalid"}, {"123456789a", "npi_invalid"}, {"", "npi_invalid"},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        char value[128];
+        snprintf(
+            value, sizeof value,
+            "{\"hcp_id\":\"h1\",\"recorded_at\":\"1970-01-01T00:00:05Z\",\"attributes\":{\"npi\":\"%s\"}}",
+            rows[i].npi);
+        struct jd_decoded out;
+        struct jd_incoming record = event_of(value);
+        record.role = JD_ROLE_OF_HCP_PROFILES;
+        cr_assert_str_eq(outcome(&record, &out), rows[i].outcome, "%s", rows[i].npi);
+    }
 }
 
 Test(decode, the_clock_is_advanced_only_where_records_are_the_clock)
@@ -589,7 +611,7 @@ Test(decode, lines_of_files)
         {"{\"type\":\"hcp.profile\",\"data\":null,\"subject\":\"h\",\"time\":\"1970-01-01T00:00:03Z\"}",
          JD_WIRE_INPUT, JD_INPUT_HCP_PROFILE, NULL},
         {"{\"type\":\"hcp.profile\",\"data\":null}", JD_WIRE_REJECT, 0, "missing_field"},
-        {"{\"type\":\"ae.reported\",\"data\":{}}", JD_WIRE_FILTERED, 0, NULL},
+        {"{\"type\":\"mi.assigned\",\"data\":{}}", JD_WIRE_FILTERED, 0, NULL},
         {"{\"type\":\"nonsense\",\"id\":\"1\",\"source\":\"s\",\"time\":\"1970-01-01T00:00:03Z\",\"data\":{"
          "\"hcp_id\":\"h\"}}",
          JD_WIRE_REJECT, 0, "unknown_type"},
