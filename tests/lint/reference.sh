@@ -1,5 +1,5 @@
 #!/bin/bash
-# reference.sh write|check PROGRAM: the generated parts of README.md and config/journeyd.yaml. A part stands
+# reference.sh write|check PROGRAM: the generated parts of README.md, config/journeyd.yaml and the catalogue. A part stands
 # between the lines `<!-- NAME: make reference -->` and `<!-- end -->`.
 set -u
 cd "$(dirname "$0")/../.." || exit 70
@@ -32,4 +32,5 @@ put() { # FILE
 status=0
 readme >"$new" && put README.md || status=1
 "$program" journeyd.yaml >"$new" && put config/journeyd.yaml || status=1
+python3 -B tests/lint/catalogue.py "$mode" "$program" || status=1
 exit $status

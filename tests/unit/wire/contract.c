@@ -261,7 +261,7 @@ Test(contract, types_are_found_by_name)
         {"consent.revoked", JD_CLASS_FACT, JD_PHASE_COMPLETED, JD_FACT_STATE_REVOKED},
         {"access.no_see", JD_CLASS_FACT, JD_PHASE_COMPLETED, JD_FACT_STATE_NO_SEE},
         {"suggestion.dismissed", JD_CLASS_FEEDBACK, JD_PHASE_COMPLETED, JD_FACT_STATE_NONE},
-        {"ae.reported", JD_CLASS_NONE, JD_PHASE_NONE, JD_FACT_STATE_NONE},
+        {"mi.assigned", JD_CLASS_NONE, JD_PHASE_NONE, JD_FACT_STATE_NONE},
     };
     for (size_t i = 0; i < JD_COUNT(rows); i++) {
         const struct jd_event_type *type = jd_event_type_of(jd_str_of(rows[i].name));

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""catalogue.py write|check PROGRAM: the table of config/policies/catalogue/README.md, from its rules, its scenarios and
+tests/types.csv. A type has a row for each of its rules, if a scenario raises it, one nearly does, and one takes it back;
+what is not so is said, and is an error. PROGRAM is the one of reference.c."""
+import csv
+import glob
+import json
+import re
+import subprocess
+import sys
+
+HOME = "config/policies/catalogue"
+BEGIN, END = "<!-- catalogue: make reference -->\n", "<!-- end -->\n"
+PREFIX = re.compile(r"([A-Z]+-\d\d) (raises|near miss|retracts|refused): (.+)")
+NEEDED = ("version", "severity", "mode", "citation", "jurisdiction", "remedy", "assignee")
+# What a rule looks for, shown by the scenarios; all other parameters are its defaults.
+SHOWN_ELSEWHERE = {"id", "kind", "a", "b", "of", "until", "without", "unless", "same", "different", *NEEDED}
+HEAD = ("type", "name", "rule", "kind", "default", "severity", "mode", "jurisdiction", "citation", "remedy",
+        "raised by", "near miss", "retracted by")
+
+
+def read(program, files):
+    out = subprocess.run([program, "yaml", *files], check=True, stdout=subprocess.PIPE).stdout.decode()
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def text(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {inner(one)}" for key, one in value.items())
+    return inner(value)
+
+
+def inner(value):
+    if isinstance(value, dict):
+        return "{ " + text(value) + " }"
+    return "[" + ", ".join(map(inner, value)) + "]" if isinstance(value, list) else value
+
+
+def severity(rule):
+    levels = rule["severity"]
+    if isinstance(levels, str):
+        return levels
+    return ", ".join(one["level"] + (f" ({text(one['when'])})" if "when" in one else "") for one in levels)
+
+
+class Scenario:
+    """What a scenario expects: rules whose alerts open, and are retracted, reasons of dead letters."""
+
+    def __init__(self, written):
+        match = PREFIX.fullmatch(written["name"])
+        self.name = written["name"]
+        self.type, self.role, self.title = match.groups() if match else (None, None, self.name)
+        self.opened, self.retracted, self.reasons, self.nothing = set(), set(), set(), False
+        for step in written["steps"]:
+            expected = step.get("expect", {})
+            alerts = expected.get("alerts")
+            self.nothing = self.nothing or alerts == "0"
+            for alert in alerts if isinstance(alerts, list) else []:
+                (self.retracted if alert.get("status") == "retracted" else self.opened).add(alert["rule"])
+            letters = expected.get("dead_letters")
+            self.reasons.update(one["reason"] for one in (letters if isinstance(letters, list) else []))
+
+
+class Catalogue:
+    def __init__(self, program):
+        self.problems = []
+        with open(f"{HOME}/tests/types.csv", encoding="utf-8", newline="") as file:
+            self.types = {row["type"]: row for row in csv.DictReader(file)}
+        files = [f"{HOME}/conflicts.yaml", *sorted(glob.glob(f"{HOME}/markets/*.yaml"))]
+        trees = read(program, files)
+        rules = trees[0] + [rule for tree in trees[1:] for rule in tree.get("add", [])]
+        self.rules = {name: [] for name in self.types}
+        for rule in rules:
+            name = "-".join(rule["id"].split("-")[:2]).upper()
+            if name not in self.types:
+                self.problem(rule["id"], f"there is no type {name}")
+                continue
+            self.rules[name].append(rule)
+            for key in NEEDED:
+                if key not in rule:
+                    self.problem(rule["id"], f"has no {key}")
+        written = read(program, sorted(glob.glob(f"{HOME}/tests/*.yaml")))
+        self.scenarios = [Scenario(one) for tree in written for one in (tree if isinstance(tree, list) else [tree])]
+        for scenario in self.scenarios:
+            if scenario.type not in self.types:
+                self.problem(scenario.name, "expected a name such as \"COORD-01 raises: ...\"")
+
+    def problem(self, where, what):
+        self.problems.append(f"{where}: {what}")
+
+    def of(self, name, role, holds):
+        return [s.title for s in self.scenarios if s.type == name and s.role == role and holds(s)]
+
+    def need(self, where, what, found):
+        if not found:
+            self.problem(where, f"no scenario that {what}")
+        return "; ".join(found)
+
+    def near_miss(self, name):
+        own = {rule["id"] for rule in self.rules[name]}
+        return self.need(name, "nearly raises it, and expects nothing", self.of(
+            name, "near miss", lambda s: s.nothing and not s.opened & own and not s.reasons))
+
+    def row_of_rule(self, name, rule):
+        own = rule["id"]
+        raised = self.of(name, "raises", lambda s: own in s.opened)
+        retracted = self.of(name, "retracts", lambda s: own in s.opened and own in s.retracted)
+        defaults = {key: value for key, value in rule.items() if key not in SHOWN_ELSEWHERE}
+        return (name, self.types[name]["name"], f"`{own}`", rule["kind"], "; ".join(
+            f"{key}: {inner(value)}" for key, value in defaults.items()), severity(rule), rule["mode"],
+                rule["jurisdiction"], rule["citation"], rule["remedy"], self.need(own, "raises it", raised),
+                self.near_miss(name), self.need(own, "raises and retracts it", retracted))
+
+    def row_of_refusal(self, name, reasons):
+        refused = [s for s in self.scenarios if s.type == name and s.role == "refused"]
+        for reason in reasons:
+            self.need(name, f"expects {reason}", [s.title for s in refused if reason in s.reasons])
+        return (name, self.types[name]["name"], ", ".join(f"`{reason}`" for reason in reasons), "refused at the door",
+                "", "", "", "", "", "", self.need(name, "is refused", [s.title for s in refused]),
+                self.near_miss(name), "")
+
+    def lines(self):
+        rows, waiting = [], []
+        for name, row in self.types.items():
+            reasons = row["refused"].split()
+            if bool(self.rules[name] or reasons) == bool(row["waits_for"]):
+                self.problem(name, "has rules, or waits for something, and not both")
+            if reasons:
+                rows.append(self.row_of_refusal(name, reasons))
+            rows += [self.row_of_rule(name, rule) for rule in self.rules[name]]
+            if row["waits_for"]:
+                waiting.append(f"{name} {row['name']} ({row['waits_for']})")
+        yield "| " + " | ".join(HEAD) + " |\n"
+        yield "|" + "---|" * len(HEAD) + "\n"
+        for row in rows:
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n"
+        if waiting:
+            yield "\nNot in this version, with what they wait for: " + ", ".join(waiting) + ".\n"
+
+
+def main():
+    mode, program = sys.argv[1:]
+    catalogue = Catalogue(program)
+    path = f"{HOME}/README.md"
+    with open(path, encoding="utf-8") as file:
+        old = file.read()
+    before, rest = old.split(BEGIN)
+    new = before + BEGIN + "".join(catalogue.lines()) + END + rest.split(END)[1]
+    for problem in catalogue.problems:
+        print(f"{HOME}: {problem}")
+    if new != old and mode == "write":
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(new)
+    elif new != old:
+        print(f"{path} is not what its rules and scenarios say: make reference")
+    return 1 if catalogue.problems or (new != old and mode == "check") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
