@@ -134,7 +134,9 @@ static void print_evidence(const struct page *page)
         fprintf(page->out, "  %u of %" PRId64 " fit the record; SHA-256 of all: " JD_STR_FMT "\n",
                 alert->evidence.count, alert->evidence_count, JD_STR_ARG(alert->evidence_sha256));
     }
-    if (alert->evidence.count == 0) {
+    if (alert->evidence.count == 0 && alert->facts.count > 0) {
+        fputs("  none: it is about facts alone\n", page->out);
+    } else if (alert->evidence.count == 0) {
         fputs("  none: nothing of it holds any more; the earlier revisions name it\n", page->out);
     }
 }
@@ -144,7 +146,8 @@ static void print_facts(const struct page *page)
 {
     const struct jd_fact_read *facts = page->alert->facts.items;
     if (page->alert->facts.count > 0)
-        fputs("\nFacts, as of the time of the contact\n", page->out);
+        fputs(page->alert->evidence.count > 0 ? "\nFacts, as of the time of the contact\n" : "\nFacts\n",
+              page->out);
     for (uint32_t i = 0; i < page->alert->facts.count; i++) {
         const struct jd_fact_read *fact = &facts[i];
         fprintf(page->out, "  %-12.*s " JD_STR_FMT, JD_STR_ARG(fact->name), JD_STR_ARG(fact->value));

@@ -221,12 +221,19 @@ static bool applies(const struct jd_fact_record *record, const struct jd_fact_qu
            q->at >= record->applies_from;
 }
 
-static const struct jd_consent_policy *consent_policy(const struct jd_fact_question *q)
+static const struct jd_consent_policy *consent_policy(const struct jd_program *program, uint8_t channel)
 {
     static const struct jd_consent_policy strict = {.opt_in_default = true};
-    const struct jd_consent_policy *policy =
-        q->program->consents == NULL ? NULL : q->program->consents[q->channel];
+    const struct jd_consent_policy *policy = program->consents == NULL ? NULL : program->consents[channel];
     return policy != NULL ? policy : &strict;
+}
+
+bool jd_fact_is_confirmed(const struct jd_facts *facts, const struct jd_program *program,
+                          const struct jd_fact_record *record, jd_time at)
+{
+    return record->fact != JD_FACT_CONSENT || record->state != JD_FACT_STATE_GRANTED ||
+           !consent_policy(program, record->channel)->double_opt_in ||
+           confirmation(facts, record, at) != JD_TIME_NONE;
 }
 
 /* `*unconfirmed`: a grant was passed over for want of its confirmation. */
@@ -234,8 +241,8 @@ static const struct jd_fact_record *decide(const struct jd_facts *facts, enum jd
                                            const struct jd_fact_question *q, bool *unconfirmed)
 {
     const struct jd_fact_record *decides = NULL;
-    bool twice =
-        fact == JD_FACT_CONSENT && consent_policy(q)->double_opt_in && !jd_fault_bug("fact_single_opt_in");
+    bool twice = fact == JD_FACT_CONSENT && consent_policy(q->program, q->channel)->double_opt_in &&
+                 !jd_fault_bug("fact_single_opt_in");
     jd_time since = JD_TIME_NONE;
     for (uint32_t i = 0; i < facts->count; i++) {
         const struct jd_fact_record *r = &facts->records[i];
@@ -281,9 +288,9 @@ static enum jd_standing consent_standing(const struct jd_fact_record *record,
                                          const struct jd_fact_question *q, bool unconfirmed)
 {
     if (record == NULL)
-        return !is_opt_in(consent_policy(q), q->country) ? JD_STANDING_IMPLIED
-               : unconfirmed                             ? JD_STANDING_UNCONFIRMED
-                                                         : JD_STANDING_NONE_KNOWN;
+        return !is_opt_in(consent_policy(q->program, q->channel), q->country) ? JD_STANDING_IMPLIED
+               : unconfirmed                                                  ? JD_STANDING_UNCONFIRMED
+                                                                              : JD_STANDING_NONE_KNOWN;
     if (record->state == JD_FACT_STATE_DENIED)
         return JD_STANDING_DENIED;
     if (record->state == JD_FACT_STATE_REVOKED)

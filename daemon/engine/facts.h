@@ -89,6 +89,9 @@ struct jd_finding {
 struct jd_finding jd_facts_find(const struct jd_facts *facts, enum jd_fact fact,
                                 const struct jd_fact_question *question);
 
+/* Does a record of consent count by `at`? With double opt-in a grant does once it is confirmed. */
+bool jd_fact_is_confirmed(const struct jd_facts *facts, const struct jd_program *program,
+                          const struct jd_fact_record *record, jd_time at);
 /* Of two records the one that decides where both apply: the later, then the stricter. A total order. */
 int jd_fact_order(const struct jd_fact_record *a, const struct jd_fact_record *b);
 /* Whether an item of content.csv is for this channel, product and function. */

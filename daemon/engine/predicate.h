@@ -12,6 +12,9 @@ struct jd_reads {
     uint32_t count, capacity;
 };
 
+/* Most that an alert may say. */
+enum { JD_READS_MAX = JD_LIST_MAX };
+
 /* Every part is looked at, also where the answer is known before. `touch` is loaded. */
 bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *predicate,
                         const struct jd_touch *touch, struct jd_reads *out);

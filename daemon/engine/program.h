@@ -135,6 +135,7 @@ struct jd_rule {
     struct jd_str currency;
     const int64_t *durations;           /* overlap: ms by channel, where a touch has no end */
     const struct jd_predicate *require; /* eligibility */
+    enum jd_fact subject;               /* a rule on facts; NONE: on touches. Its lead is `within` */
     const struct jd_field_ref *same;
     uint32_t same_count;
     const struct jd_field_ref *different;

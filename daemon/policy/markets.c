@@ -267,6 +267,12 @@ static void change_rule(struct jd_compile *c, const struct jd_member *member,
     }
     if (rule == NULL || rule->wrong || rule->rule.kind == NULL)
         return;
+    if (rule->rule.kind->find_facts != NULL) {
+        jd_error_at(c, member->place,
+                    "change: the rule \"" JD_STR_FMT "\" is about facts, which no market owns",
+                    JD_STR_ARG(member->key));
+        return;
+    }
     for (uint32_t i = 0; i < changes->count; i++)
         if (jd_parameter_of(&rule->rule, changes->members[i].key) == NULL)
             unknown_parameter(c, changes->members[i].place, changes->members[i].key, &rule->rule);
@@ -329,6 +335,9 @@ void jd_rule_of_market(struct jd_compile *c, struct jd_compiled_rule *rule,
     if (rule->local != NULL)
         jd_error_at(c, jd_node_member(rule->node, "local")->place,
                     "local: is for rules of the centre: a market's own rule is local already");
+    if (rule->rule.kind != NULL && rule->rule.kind->find_facts != NULL)
+        jd_error_at(c, jd_node_member(rule->node, "subject")->place,
+                    "subject: a market's own rules are about touches");
     rule->market = market->name;
     rule->rule.markets = market->markets;
     rule->rule.market_count = market->market_count;

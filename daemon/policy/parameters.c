@@ -475,6 +475,8 @@ int64_t jd_rule_reach(const struct jd_rule *rule)
     int64_t reach = rule->within.unit != 0 ? jd_span_reach(&rule->within) : 0;
     if (rule->kind == NULL)
         return reach;
+    if (rule->kind->find_facts != NULL)
+        return 0; /* facts stay */
     if (rule->period != JD_PERIOD_NONE &&
         rule->period != JD_PERIOD_FROM_FIRST) /* zones are at most two days apart */
         reach = (days[rule->period] + 2) * JD_DAY;

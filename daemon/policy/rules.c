@@ -150,6 +150,50 @@ static void read_local(struct jd_compile *c, const struct jd_key *key, const str
 static void read_nothing(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out);
 
+/* ---- rules on facts ----------------------------------------------------------------------------- */
+
+static void read_subject(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    static const enum jd_fact subjects[] = {JD_FACT_CONSENT, JD_FACT_ACCESS, JD_FACT_LICENCE,
+                                            JD_FACT_ALIGNMENT};
+    const char *names[JD_COUNT(subjects) + 1] = {NULL};
+    for (size_t i = 0; i < JD_COUNT(subjects); i++) {
+        names[i] = jd_fact_symbols.texts[subjects[i]];
+        if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, jd_str_of(names[i]))) {
+            *(enum jd_fact *)out = subjects[i];
+            return;
+        }
+    }
+    jd_expected(c, node, key->name, "consent, access, licence or alignment");
+    if (node->kind == JD_NODE_SCALAR)
+        jd_problem_suggest(c->problems, node->text, names);
+}
+
+static void read_lead(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    struct jd_span span = {0};
+    jd_read_span(c, key, node, &span);
+    if (span.unit != 0 && (span.unit != JD_SPAN_MS || span.amount == 0)) {
+        jd_error_at(c, node->place, "lead: expected a time in hours, days or weeks, longer than nothing");
+        jd_problem_hint(c->problems, "such as 30d");
+    } else if (span.unit != 0) {
+        *(struct jd_span *)out = span;
+    }
+}
+
+/* Of facts only the state can differ. */
+static void read_different(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           void *out)
+{
+    struct written_rule *w = out;
+    const struct jd_node *one = node->kind == JD_NODE_LIST && node->count == 1 ? node->items : node;
+    if (w->rule.kind == NULL || w->rule.kind->find_facts == NULL)
+        jd_read_different(c, key, node, &w->different);
+    else if (one->kind != JD_NODE_SCALAR || !jd_str_eq(one->text, JD_STR("state")))
+        jd_expected(c, node, key->name, "[state], which is all that rules on facts compare");
+}
+
 const struct jd_key jd_rule_keys[] = {
     {"id", jd_read_name, .offset = RULE(id), .required = true},
     {"version", jd_read_integer, .offset = RULE(version), .required = true, .min = 1, .max = VERSION_MAX},
@@ -187,7 +231,9 @@ const struct jd_key jd_rule_keys[] = {
     {"durations", jd_read_durations, .parameter = JD_TAKES_DURATIONS},
     {"require", jd_read_predicate, .offset = RULE(require), .parameter = JD_TAKES_REQUIRE},
     {"same", jd_read_same, .offset = HERE(same), .parameter = JD_TAKES_SAME},
-    {"different", jd_read_different, .offset = HERE(different), .parameter = JD_TAKES_DIFFERENT},
+    {"different", read_different, .parameter = JD_TAKES_DIFFERENT},
+    {"subject", read_subject, .offset = RULE(subject), .parameter = JD_TAKES_SUBJECT},
+    {"lead", read_lead, .offset = RULE(within), .parameter = JD_TAKES_LEAD},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
     /* Keys of kinds and features that are not there yet. */
     {.name = "who"},
@@ -195,8 +241,6 @@ const struct jd_key jd_rule_keys[] = {
     {.name = "link"},
     {.name = "axis"},
     {.name = "over"},
-    {.name = "subject"},
-    {.name = "lead"},
     {.name = "joint_within"},
     {0},
 };
@@ -231,7 +275,11 @@ static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct
         return NULL;
     }
     struct jd_str name = member->value.text;
-    const struct jd_conflict_kind *kind = jd_conflict_kind_of(name);
+    const struct jd_member *subject = jd_node_member(node, "subject");
+    const struct jd_conflict_kind *kind = jd_conflict_kind_of(name),
+                                  *on_facts = jd_conflict_kind_on_facts(name);
+    if (subject != NULL && on_facts != NULL)
+        return on_facts;
     if (kind != NULL)
         return kind;
     for (size_t i = 0; i < JD_COUNT(later); i++)
@@ -243,7 +291,8 @@ static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct
     const char *names[KINDS_MAX + 1];
     uint32_t count = 0;
     for (const struct jd_conflict_kind *k = jd_conflict_kinds; k->name != NULL && count < KINDS_MAX; k++)
-        names[count++] = k->name;
+        if (k->find_facts == NULL) /* the others have the names of these */
+            names[count++] = k->name;
     names[count] = NULL;
     jd_error_at(c, member->value.place, "kind: there is no kind \"%.*s\"",
                 name.size < 80 ? (int)name.size : 80, name.ptr);
@@ -311,6 +360,11 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
                         "valid_from is at line %u; a rule holds from the one, included, to the other",
                         jd_node_member(node, "valid_from")->place.line);
     }
+    const struct jd_member *within = jd_node_member(node, "within");
+    if (rule->kind != NULL && rule->kind->find_facts != NULL && within != NULL && rule->within.unit != 0 &&
+        (rule->within.unit != JD_SPAN_MS || rule->within.amount != 0) &&
+        (rule->kind->required & JD_TAKES_WITHIN) != 0)
+        jd_error_at(c, within->value.place, "within: expected 0h, which is all that rules on facts compare");
     jd_finish_parameters(c, w, node);
     check_fires(c, w, node->place);
 }

@@ -31,8 +31,9 @@ class Key:
         self.now = None
         self.open = {}         # (rule, instance) -> row
         self.alerts = {}       # (rule, instance) -> last row, open or retracted
-        self.memo = {}         # the last answer of found()
+        self.memo = {}         # of each rule, what it was last asked and what came of it
         self.facts_known = 0   # rises with each fact that is learnt
+        self.known_view = None
         self.reopened = set()  # (rule, instance) of alerts that were resolved once and opened again
         # Timers of one moment fire in an order that is not the law's; what opens and goes within it is not compared:
         self.crowded = set()   # such moments, and
@@ -47,7 +48,11 @@ class Key:
         return []
 
     def view(self):
-        return kinds.View(self.policy, self.zone, self.profile, self.records())
+        """How rules see things; a new one when anything is learnt of facts."""
+        if self.known_view is None or self.known_view[:2] != (self.facts_known, self.profile):
+            view = kinds.View(self.policy, self.zone, self.profile, self.records())
+            self.known_view = (self.facts_known, self.profile, view)
+        return self.known_view[2]
 
     def zone(self, event):
         """In which a touch is reckoned: the key's own, else that of its market, else the policy's."""
@@ -67,12 +72,17 @@ class Key:
     def found(self, now):
         """Every instance of every rule, also those that hold only after a deadline, by (rule, instance)."""
         standing = sorted(self.touches(now), key=in_order)
-        key = tuple(map(id, standing)), id(self.profile), self.facts_known
-        if key not in self.memo:
-            view = self.view()
-            self.memo = {key: {(rule["id"], found.instance): (found.rule, found) for rule in self.rules
-                               for found in kinds.instances(rule, standing, view)}}
-        return self.memo[key]
+        profile = self.profile or {}
+        touches = tuple(map(id, standing)), profile.get("zone"), profile.get("country")
+        answer = {}
+        for rule in self.rules:
+            on_facts = rule["kind"] == "eligibility" or "subject" in rule
+            key = (*touches, self.facts_known) if on_facts else touches
+            if self.memo.get(rule["id"], (None,))[0] != key:
+                self.memo[rule["id"]] = key, standing, kinds.instances(rule, standing, self.view())
+            for found in self.memo[rule["id"]][2]:
+                answer[rule["id"], found.instance] = found.rule, found
+        return answer
 
     def holding(self, now):
         """The alerts that stand at `now`."""
@@ -83,7 +93,7 @@ class Key:
                 rows[key] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
                     unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
-                    facts=found.facts, severity=kinds.severity(found, phase, rule, self.view()))
+                    facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, rule, self.view()))
         return rows
 
     def cause(self, row, now):
@@ -106,12 +116,10 @@ class Key:
         return "corrected"
 
     def keep_final(self, rows, now):
-        """What is known later of facts changes no alert about a touch that is older than the allowed lateness."""
+        """What is known later of facts changes no alert about what is older than the allowed lateness."""
         for instance in {*rows, *self.open}:
-            row = self.open.get(instance) or rows[instance]
-            touch = row["evidence"][0]
-            if (row["kind"] == "eligibility" and touch["phase"] != "planned"
-                    and touch_time(touch) < now - self.policy["allowed_lateness"]):
+            horizon = (self.open.get(instance) or rows[instance])["horizon"]
+            if horizon is not None and horizon < now - self.policy["allowed_lateness"]:
                 if instance in self.open:
                     rows[instance] = self.open[instance]
                 else:

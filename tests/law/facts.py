@@ -91,6 +91,46 @@ def confirmed(records, grant, t):
     return min(times) if times and min(times) <= t else None
 
 
+def said(r, value):
+    """What an alert says of a record."""
+    bare = lambda t: None if t in (ALWAYS, NEVER) else t
+    return (r["fact"], value, r["channel"], r["product"], r["about"], bare(r["from"]), bare(r["until"]),
+            r["confirmed_at"], r["source"], r["id"], r["proof"])
+
+
+def place(r):
+    """What tells one fact from another."""
+    return r["fact"], r["channel"], r["product"], r["about"], r["from"]
+
+
+def ending(rule, records, policy):
+    """Records that end with nothing to follow: each with the moment from which that is said."""
+    for r in records:
+        if r["fact"] != rule["subject"] or r["until"] == NEVER or r["until"] <= r["from"]:
+            continue
+        if r["fact"] == "access":
+            given = r["state"] != "open"
+        else:
+            twice = r["fact"] == "consent" and policy["channels"].get(r["channel"], {}).get("double_opt_in", False)
+            given = r["state"] == "granted" and (not twice or confirmed(records, r, r["until"]) is not None)
+        later = [s for s in records if s["fact"] == r["fact"] and s["state"] != "confirmed"
+                 and s["channel"] in (None, r["channel"]) and s["product"] in (None, r["product"])
+                 and s["about"] == r["about"] and rank(s, s["from"]) > rank(r, r["from"])]
+        if given and not later:
+            yield r, r["until"] - rule["lead"]["ms"]
+
+
+def contradicting(rule, records):
+    """Records of one fact since one instant, of which some say different things; the one that decides first."""
+    sets = {}
+    for r in records:
+        if r["fact"] == rule["subject"] and r["state"] != "confirmed":
+            sets.setdefault(place(r), []).append(r)
+    for found in sets.values():
+        if len({r["state"] for r in found}) > 1:
+            yield sorted(found, key=lambda r: rank(r, r["from"]), reverse=True)[:64]
+
+
 class Reader:
     """What can be asked of one touch. `read`: what was, in order."""
 

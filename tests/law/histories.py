@@ -73,16 +73,18 @@ VARIANTS = {
     "proximity": "proximity", "overlap": "overlap", "sequence": "sequence", "absence": "absence",
     "requires": "requires", "until": "until", "frequency rolling": "frequency", "frequency calendar": "frequency",
     "frequency touch": "frequency", "frequency first": "frequency", "budget rolling": "budget",
-    "budget calendar": "budget", "budget touch": "budget", "budget first": "budget", "eligibility": "eligibility"}
+    "budget calendar": "budget", "budget touch": "budget", "budget first": "budget", "eligibility": "eligibility",
+    "expiry": "absence", "contradiction": "proximity"}
 
 # How often each is drawn, so that its rarest end is reached about as often as those of the others.
 SHARE = {"proximity": 2, "overlap": 5, "sequence": 3, "absence": 4, "requires": 2, "until": 4, "frequency rolling": 2,
          "frequency calendar": 3, "frequency touch": 5, "frequency first": 2, "budget rolling": 4,
-         "budget calendar": 3, "budget touch": 4, "budget first": 4, "eligibility": 6}
+         "budget calendar": 3, "budget touch": 4, "budget first": 4, "eligibility": 6,
+         "expiry": 2, "contradiction": 4}
 
 
 def random_severity(rng, variant):
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 or variant in ("expiry", "contradiction"):
         return rng.choice(["low", "medium", "high", "critical"])
     kind = VARIANTS[variant]
     sides = {"requires": "b", "absence": "a", "frequency": (), "budget": ()}.get(kind, "ab")
@@ -203,6 +205,10 @@ def random_channels(rng):
 
 def random_keys(rng, variant):
     """The keys that are a kind's own."""
+    if variant in ("expiry", "contradiction"):
+        subject = {"subject": rng.choice(("consent", "consent", "access", "licence", "alignment"))}
+        return dict(subject, lead=rng.choice(spans("1 h", "2 d", "7 d", "30 d"))) if variant == "expiry" else dict(
+            subject, within={"ms": 0}, different=["state"])
     if variant == "eligibility":
         return {"of": random_selector(rng), "require": random_require(rng)}
     if variant.startswith(("frequency", "budget")):
@@ -232,11 +238,22 @@ def random_keys(rng, variant):
     return rule
 
 
+def random_validity(rng, start, days):
+    valid = {}
+    if rng.random() < 0.1:
+        valid["valid_from"] = start + rng.randint(0, days) * MS_DAY
+    if rng.random() < 0.1:
+        valid["valid_to"] = max(start + rng.randint(days // 2, days + 10) * MS_DAY, valid.get("valid_from", 0) + MS_DAY)
+    return valid
+
+
 def random_rule(rng, number, variant, start, days):
     kind = VARIANTS[variant]
     rule = dict(random_keys(rng, variant), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
                 mode=rng.choice(["alert", "alert", "block"]), severity=random_severity(rng, variant))
-    pairs = kind in ("proximity", "overlap")
+    pairs = variant in ("proximity", "overlap")
+    if "subject" in rule:
+        return dict(rule, **random_validity(rng, start, days))
     if kind != "eligibility" and rng.random() < 0.25:
         rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
                                   + [["key_messages"]] * pairs)
@@ -249,11 +266,7 @@ def random_rule(rng, number, variant, start, days):
         joint = pairs or kind == "sequence"
         rule["unless"] = rng.choice([[{"topic": "safety"}], [{"channel": "video"}, {"phase": "planned", "team": "T1"}]]
                                     + [["joint"], ["joint"], ["joint", {"channel": "video"}]] * joint)
-    if rng.random() < 0.1:
-        rule["valid_from"] = start + rng.randint(0, days) * MS_DAY
-    if rng.random() < 0.1:
-        rule["valid_to"] = max(start + rng.randint(days // 2, days + 10) * MS_DAY, rule.get("valid_from", 0) + MS_DAY)
-    return rule
+    return dict(rule, **random_validity(rng, start, days))
 
 
 # Which way a parameter is stricter.
@@ -301,10 +314,11 @@ def random_markets(rng, rule):
 
 def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
-    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(10, 15))
+    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
     rules = [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]
     for rule in rules:
-        random_markets(rng, rule)
+        if "subject" not in rule:
+            random_markets(rng, rule)
     return {
         "allowed_lateness": lateness if lateness is not None else rng.choice([4, 10, 30, 30]) * MS_DAY,
         "max_ahead": rng.choice([60, 200]) * MS_DAY, "planned_grace": rng.choice([6 * HOUR, MS_DAY, 2 * MS_DAY]),
@@ -341,7 +355,7 @@ def flow(value):
 def written(rule):
     """A rule, or what a market changes of one, as it stands in a file."""
     keys = {key: value for key, value in rule.items() if key not in ("changes", "market")}
-    for key in keys.keys() & {"within", "window", "resolve_within", "max_open"}:
+    for key in keys.keys() & {"within", "window", "resolve_within", "max_open", "lead"}:
         keys[key] = span(rule[key])
     for key in keys.keys() & {"valid_from", "valid_to"}:
         keys[key] = text(rule[key])
@@ -614,6 +628,15 @@ class History:
                     event[key] = rng.choice(values)
             if rng.random() < 0.9:
                 event["actor"] = {"id": self.somebody()}
+            said = [r[2] for r in self.records if r[1] == "fact"]
+            if said and rng.random() < 0.25:  # the same fact, said to be otherwise
+                other = rng.choice(said)
+                same = ("start", "channel", "product", "jurisdiction", "country", "actor")
+                event = {**{k: v for k, v in event.items() if k not in same},
+                         **{k: other[k] for k in same if k in other}}
+                event["type"] = rng.choice([t for t in FACTS if t.split(".")[0] == other["type"].split(".")[0]])
+                if event["end"] is not None and event["end"] <= event["start"]:
+                    event["end"] = None
             recorded_at = event["start"] + rng.choice([0, 0, 0, 1, 6, 30, 100, -24]) * HOUR if recorded_at is None \
                 else recorded_at + rng.choice([0, 1, 24, 72, 240]) * HOUR
             self.number += 1
@@ -641,6 +664,8 @@ class History:
 
 def variant_of(rule):
     """Which of VARIANTS a rule is."""
+    if "subject" in rule:
+        return "expiry" if "lead" in rule else "contradiction"
     if rule["kind"] not in ("frequency", "budget"):
         return rule["kind"]
     extent = "touch" if "per" in rule else "first" if rule.get("period") == "from_first" else \
@@ -657,7 +682,7 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
         for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
         history.touched = [touch_time(r[2]) for r in history.records]
-        for _ in range(rng.choice((0, 1, 2, 4, 6))):
+        for _ in range(rng.choice((0, 0, 1, 2, 4))):
             history.fact()
         history.noise(conflicts)
         history.profile(zones)

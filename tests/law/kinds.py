@@ -8,6 +8,7 @@ then sums add those of all that match, and else one stands for all that match, t
 `same:` and the other filters come first: a rule looks at the touches of each set of values of `same:` by themselves.
 """
 import dataclasses
+import datetime
 import decimal
 
 import facts
@@ -15,6 +16,7 @@ from events import compare, engagement_of, field, in_order, joint, market, match
 
 decimal.getcontext().prec = 60  # sums are exact
 HOUR = 3600000
+EPOCH = datetime.datetime(1970, 1, 1)
 
 
 @dataclasses.dataclass
@@ -30,6 +32,7 @@ class Found:
     other_currency: int = 0  # touches left out because their amount is in another currency
     facts: tuple = ()        # what was read beside touches
     rule: dict = None        # as the market of the touch that bears it has it
+    horizon: int = None      # what is known of facts later than this and the lateness changes nothing
 
 
 class View:
@@ -39,6 +42,7 @@ class View:
         self.groups, self.joint_within, self.zone = policy["groups"], policy["joint_within"], zone
         self.policy, self.profile, self.records = policy, profile, records
         self.packs = policy.get("packs", {})
+        self.judged = {}  # of each touch and rule that requires something: the touch, whether it is so, what was read
 
     def selected(self, touches, selector, rule, fields):
         """The touches that match, are not left out by `unless:` and have all these fields."""
@@ -348,9 +352,37 @@ def until(rule, touches, view, _):
 
 def eligibility(rule, touches, view, _):
     for t in one_each(view.selected(touches, rule["of"], rule, ())):
-        reader = facts.Reader(view.policy, view.profile, view.records, t, view.zone(t), view.groups)
-        if inside(rule, touch_time(t)) and not reader.holds(rule["require"]):
-            yield Found((engagement_of(t),), [t], None, None, None, [{"of": t}], facts=tuple(reader.read))
+        if not inside(rule, touch_time(t)):
+            continue
+        if (rule["id"], id(t)) not in view.judged:
+            reader = facts.Reader(view.policy, view.profile, view.records, t, view.zone(t), view.groups)
+            view.judged[rule["id"], id(t)] = t, reader.holds(rule["require"]), tuple(reader.read)
+        _, allowed, read = view.judged[rule["id"], id(t)]
+        if not allowed:
+            yield Found((engagement_of(t),), [t], None, None, None, [{"of": t}], facts=read,
+                        horizon=None if t["phase"] == "planned" else touch_time(t))
+
+
+def fact_instance(r):
+    """How a fact is called: type, channel, product, since when; of a licence where, of an alignment who."""
+    since = datetime.datetime(1, 1, 1) if r["from"] == facts.ALWAYS else EPOCH + datetime.timedelta(
+        milliseconds=r["from"])
+    text = since.isoformat(timespec="milliseconds") + "Z"
+    return (r["fact"], r["channel"] or "", r["product"] or "", text) + ((r["about"],) if r["about"] else ())
+
+
+def about_facts(rule, view):
+    """Rules on facts: no touch takes part."""
+    if rule["kind"] == "absence":
+        for r, since in facts.ending(rule, view.records, view.policy):
+            if inside(rule, r["until"]):
+                yield Found(fact_instance(r), [], None, None, None, [{}], since=since - 1,
+                            facts=(facts.said(r, r["state"]),), horizon=r["until"])
+    else:
+        for records in facts.contradicting(rule, view.records):
+            if inside(rule, records[0]["from"]):
+                yield Found(fact_instance(records[0]), [], None, None, None, [{}],
+                            facts=tuple(facts.said(r, r["state"]) for r in records))
 
 
 KINDS = {"proximity": proximity, "overlap": overlap, "frequency": numbers, "budget": numbers, "sequence": sequence,
@@ -389,6 +421,8 @@ def instances(rule, touches, view):
 
 def everywhere(rule, touches, view):
     """One of each; where attendees of one engagement give it under several values of `same:`, the first."""
+    if "subject" in rule:
+        return [dataclasses.replace(one, rule=rule) for one in about_facts(rule, view)]
     pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
     found = {}
     for values, own in [((), touches)] if pairwise else view.by_same(touches, rule):

@@ -42,6 +42,8 @@ COLUMNS = [("open", None, phase) for phase in PHASES] + [("retracted", c, phase)
 def possible(variant, column):
     """Whether a final row of an alert can be this: status, cause, phase."""
     status, cause, phase = column
+    if variant in ("expiry", "contradiction"):  # of facts nothing is planned
+        return phase == "incident" and status != "reopened" and status != "resolved" and cause in (None, "corrected")
     if variant == "absence":  # it opens when everything that it is about is over
         return phase == "incident"
     if status in ("resolved", "reopened"):
@@ -114,7 +116,7 @@ def says_engine(row, causes):
         return ("retracted", row.get("cause")) if causes else ("retracted",)
     return (row["status"], row["alert_id"], row["phase"], row["severity"], row.get("unit"),
             number(row.get("observed")), number(row.get("limit")), row.get("other_currency", 0),
-            tuple(member_of_engine(e) for e in row["evidence"]), tuple(map(fact_of_engine, row.get("facts", ()))))
+            tuple(member_of_engine(e) for e in row.get("evidence", ())), tuple(map(fact_of_engine, row.get("facts", ()))))
 
 
 def compare(keys, rows, variants, coverage, every=True):

@@ -123,6 +123,8 @@ static jd_time final_from(const struct jd_step *step, const struct jd_instance *
     for (uint32_t i = 0; i < instance->member_count; i++)
         if (instance->members[i]->phase == JD_PHASE_PLANNED)
             return JD_NEVER;
+    if (instance->horizon == JD_NEVER)
+        return JD_NEVER;
     jd_time t = instance->horizon + step->program->allowed_lateness_ms + 1;
     return t < JD_TIME_MAX ? t : JD_TIME_MAX;
 }
@@ -156,7 +158,11 @@ static void retract(struct jd_step *step, const struct jd_alert *held, enum jd_c
     alert.status = JD_STATUS_RETRACTED;
     alert.cause = (uint8_t)cause;
     alert.policy = step->program->hash;
-    publish(step, &alert, JD_NEVER);
+    /* It leaves with its members; without any, when it would have been final. */
+    publish(step, &alert,
+            held->evidence_count > 0
+                ? JD_NEVER
+                : jd_state_slot(step->state, JD_ENTRY_ALERT, 0, held->alert_id, step->arena)->due);
 }
 
 static void hold(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance,
@@ -179,22 +185,28 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
 /* ---- deadlines ---- */
 
 /* A timer for the bearer of an instance, put and deleted as its deadline comes and goes. */
+static void put_deadline(struct jd_step *step, const struct jd_rule *rule, struct jd_str bearer,
+                         jd_time deadline)
+{
+    const struct jd_record *record = jd_entry_records[JD_ENTRY_DEADLINE - 1];
+    struct jd_deadline_entry body = {rule->id, bearer};
+    struct jd_str name = jd_value_name(JD_ENTRY_DEADLINE, &body, step->arena);
+    const struct jd_slot *held = jd_state_slot(step->state, JD_ENTRY_DEADLINE, 0, name, step->arena);
+    if (deadline == JD_NEVER) {
+        if (held != NULL)
+            jd_step_delete(step, held);
+    } else if (held == NULL || held->due != deadline) {
+        jd_step_put(step, held,
+                    &(struct jd_put){JD_ENTRY_DEADLINE, name, deadline,
+                                     jd_avro_bytes(record, &body, step->arena), &body});
+    }
+}
+
 static void set_deadline(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance)
 {
     const struct jd_touch *bearer = instance->bearer;
-    const struct jd_record *record = jd_entry_records[JD_ENTRY_DEADLINE - 1];
-    struct jd_deadline_entry body = {
-        rule->id, jd_entry_id(JD_ENTRY_ENGAGEMENT, bearer->class, bearer->key, step->arena)};
-    struct jd_str name = jd_value_name(JD_ENTRY_DEADLINE, &body, step->arena);
-    const struct jd_slot *held = jd_state_slot(step->state, JD_ENTRY_DEADLINE, 0, name, step->arena);
-    if (instance->deadline == JD_NEVER) {
-        if (held != NULL)
-            jd_step_delete(step, held);
-    } else if (held == NULL || held->due != instance->deadline) {
-        jd_step_put(step, held,
-                    &(struct jd_put){JD_ENTRY_DEADLINE, name, instance->deadline,
-                                     jd_avro_bytes(record, &body, step->arena), &body});
-    }
+    put_deadline(step, rule, jd_entry_id(JD_ENTRY_ENGAGEMENT, bearer->class, bearer->key, step->arena),
+                 instance->deadline);
 }
 
 /* ---- what held before against what holds now ---- */
@@ -296,13 +308,15 @@ static bool is_instance(const struct item *item, const struct jd_alert *alert)
 struct concern {
     struct jd_str key; /* absent: no engagement */
     bool civil;
+    bool subjects; /* those of rules on facts */
 };
 
 /* Is an alert concerned? */
 static bool concerned(const struct jd_slot *slot, const struct jd_alert *alert, const struct concern *concern,
                       const struct jd_rule *rule, const struct items *list, uint32_t found)
 {
-    if ((concern->civil && civil_rule(rule)) || (concern->key.ptr != NULL && has_member(alert, concern->key)))
+    if ((concern->civil && civil_rule(rule)) || (concern->subjects && rule->subject != JD_FACT_NONE) ||
+        (concern->key.ptr != NULL && has_member(alert, concern->key)))
         return true;
     for (uint32_t i = 0; i < found; i++)
         if (list->items[i].hash == slot->instance && is_instance(&list->items[i], alert))
@@ -330,12 +344,24 @@ static void gather_alerts(struct jd_step *step, const struct concern *concern, s
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
-        if (!concern->civil && !maybe_concerned(slot, member, list, found))
+        if (!concern->civil && !concern->subjects && !maybe_concerned(slot, member, list, found))
             continue;
         const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
         const struct jd_rule *rule = rule_of(step->program, alert->rule);
         if (rule != NULL && concerned(slot, alert, concern, rule, list, found))
             items_add(step, list, (struct item){.rule = rule, .alert = alert});
+    }
+}
+
+static void items_add_instances(struct jd_step *step, const struct jd_rule *rule,
+                                const struct jd_instances *found, struct items *list)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct jd_instance *instance = &found->items[i];
+        items_add(step, list,
+                  (struct item){.rule = rule,
+                                .instance = instance,
+                                .hash = jd_instance_hash(rule->id, instance->parts, instance->part_count)});
     }
 }
 
@@ -346,13 +372,7 @@ static void gather_rule(struct jd_step *step, struct jd_touches *view, const str
         return; /* its alerts have it as a member */
     struct jd_instances found = {.arena = step->arena};
     rule->kind->find(view, rule, x, &found);
-    for (uint32_t i = 0; i < found.count; i++) {
-        const struct jd_instance *instance = &found.items[i];
-        items_add(step, list,
-                  (struct item){.rule = rule,
-                                .instance = instance,
-                                .hash = jd_instance_hash(rule->id, instance->parts, instance->part_count)});
-    }
+    items_add_instances(step, rule, &found, list);
 }
 
 /* The rule of the first selector bit of word `w`. */
@@ -486,22 +506,48 @@ static bool asks_facts(const struct jd_rule *rule)
     return rule->require != NULL;
 }
 
+/* Rules on facts look at all of them, and have one deadline: the next that they know of. */
+static void refresh_subjects(struct jd_step *step)
+{
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    struct items list = {0};
+    bool any = false;
+    for (uint32_t i = 0; i < step->program->rule_count; i++) {
+        const struct jd_rule *rule = &step->program->rules[i];
+        if (rule->subject == JD_FACT_NONE)
+            continue;
+        struct jd_instances found = {.arena = step->arena};
+        jd_time next = rule->kind->find_facts(&view, rule, &found);
+        items_add_instances(step, rule, &found, &list);
+        put_deadline(step, rule, JD_STR("fact:-"), next);
+        any = true;
+    }
+    if (any)
+        settle(step, &list, &(struct concern){.subjects = true}, JD_CAUSE_CORRECTED);
+}
+
 void jd_alerts_refresh_facts(struct jd_step *step, jd_time since)
 {
-    if (!jd_fault_bug("fact_not_refreshed"))
-        refresh_rules(step, asks_facts, since, &(struct concern){0});
+    if (jd_fault_bug("fact_not_refreshed"))
+        return;
+    refresh_rules(step, asks_facts, since, &(struct concern){0});
+    refresh_subjects(step);
 }
 
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
 {
     struct jd_deadline_entry deadline = *jd_slot_deadline(step->key, slot, step->arena);
+    const struct jd_rule *rule = rule_of(step->program, deadline.rule);
     uint8_t class;
     struct jd_str name;
     jd_step_delete(step, slot);
+    if (rule != NULL && rule->subject != JD_FACT_NONE) {
+        refresh_subjects(step);
+        return;
+    }
     if (!jd_entry_id_parse(JD_ENTRY_ENGAGEMENT, deadline.engagement, &class, &name))
         return;
     const struct jd_slot *bearer = jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, class, name, step->arena);
-    const struct jd_rule *rule = rule_of(step->program, deadline.rule);
     if (bearer == NULL || rule == NULL || !(bearer->flags & JD_SLOT_STANDS))
         return;
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);

@@ -81,13 +81,33 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
         .optional = JD_TAKES_UNLESS,
         .find = jd_eligibility_find,
     },
+    {
+        .name = "absence",
+        .required = JD_TAKES_SUBJECT | JD_TAKES_LEAD,
+        .find_facts = jd_expiry_find,
+    },
+    {
+        .name = "proximity",
+        .required = JD_TAKES_SUBJECT | JD_TAKES_WITHIN | JD_TAKES_DIFFERENT,
+        .find_facts = jd_contradiction_find,
+    },
     {.name = NULL},
 };
 
-const struct jd_conflict_kind *jd_conflict_kind_of(struct jd_str name)
+static const struct jd_conflict_kind *find(struct jd_str name, bool on_facts)
 {
     for (const struct jd_conflict_kind *kind = jd_conflict_kinds; kind->name != NULL; kind++)
-        if (jd_str_eq(name, jd_str_of(kind->name)))
+        if (jd_str_eq(name, jd_str_of(kind->name)) && (kind->find_facts != NULL) == on_facts)
             return kind;
     return NULL;
+}
+
+const struct jd_conflict_kind *jd_conflict_kind_of(struct jd_str name)
+{
+    return find(name, false);
+}
+
+const struct jd_conflict_kind *jd_conflict_kind_on_facts(struct jd_str name)
+{
+    return find(name, true);
 }

@@ -36,6 +36,8 @@ enum jd_parameter {
     JD_TAKES_A_HAPPENED = 1u << 21, /* a: leaves planned touches out unless it names phase */
     JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
     JD_TAKES_REQUIRE = 1u << 27,    /* require: */
+    JD_TAKES_SUBJECT = 1u << 28,    /* subject: */
+    JD_TAKES_LEAD = 1u << 29,       /* lead: */
 };
 
 struct jd_period_entry; /* journeyd/state.h */
@@ -81,6 +83,9 @@ struct jd_conflict_kind {
     /* Appends every instance of `rule` that `x` can change, as it is at the view's now. */
     void (*find)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                  struct jd_instances *out);
+    /* Rules on facts instead: appends every instance that holds; returns when the next one will, if nothing
+     * comes, JD_NEVER: none. They are rows of their own, beside those of the same name on touches. */
+    jd_time (*find_facts)(struct jd_touches *view, const struct jd_rule *rule, struct jd_instances *out);
     /* What must be remembered of `x`, which leaves the state: until when the periods of those that share its
      * values are over. False: nothing. NULL: never anything. */
     bool (*remember)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -90,6 +95,7 @@ struct jd_conflict_kind {
 /* The table, in the order of the reference; NULL name ends it. */
 extern const struct jd_conflict_kind jd_conflict_kinds[];
 const struct jd_conflict_kind *jd_conflict_kind_of(struct jd_str name); /* NULL: no such kind */
+const struct jd_conflict_kind *jd_conflict_kind_on_facts(struct jd_str name);
 
 /* Is `t` inside valid_from .. valid_to? */
 static inline bool jd_rule_valid(const struct jd_rule *rule, jd_time t)

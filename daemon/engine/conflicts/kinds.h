@@ -88,5 +88,8 @@ jd_find_instances jd_until_find;
 jd_find_instances jd_overlap_find;
 /* eligibility.c: a touch for which what is required is not so. */
 jd_find_instances jd_eligibility_find;
+/* subject.c: facts that are about to end, and facts that contradict each other. */
+jd_time jd_expiry_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_instances *out);
+jd_time jd_contradiction_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_instances *out);
 
 #endif

@@ -268,7 +268,8 @@ void jd_instance_hold(struct jd_touches *view, struct jd_instance *instance,
                       const struct jd_touch *const *members, uint32_t count)
 {
     const struct jd_touch **copy = jd_arena_array(view->arena, count, sizeof *copy);
-    memcpy(copy, members, count * sizeof *copy);
+    if (count > 0)
+        memcpy(copy, members, count * sizeof *copy);
     instance->members = copy;
     instance->member_count = count;
     instance->status = JD_STATUS_OPEN;

@@ -555,3 +555,121 @@ Test(eligibility, blocks_a_suggestion_that_would_break_it)
                            .phase = JD_PHASE_PLANNED});
     cr_expect_not_null(strstr(effects(w), "decision 1 phone (email blocking_rule, phone)"));
 }
+
+/* ---- rules on facts ---- */
+
+static void setup_subject(void)
+{
+    world_init(w);
+}
+
+TestSuite(subject, .init = setup_subject, .fini = teardown);
+
+static struct jd_rule *on_facts(const char *kind, enum jd_fact subject, int64_t lead_hours)
+{
+    struct jd_rule *rule = world_rule(w, "r", span_ms(lead_hours));
+    rule->kind = jd_conflict_kind_on_facts(jd_str_of(kind));
+    rule->subject = subject;
+    rule->a = rule->b = (struct jd_selector){0};
+    return rule;
+}
+
+/* Hours 100 and 200 of the test's time, as instances name them. */
+#define CONSENT_100 "r consent+email++2026-03-06T04:00:00.000Z "
+
+Test(subject, a_consent_that_ends_is_told_ahead_by_timer)
+{
+    on_facts("absence", JD_FACT_CONSENT, 24);
+    world_start(w);
+    FACT("consent.granted", .id = "1", .engagement = "F", .at = 100, .end = 200);
+    EXPECT(w, "");
+    advance(w, 175.999);
+    EXPECT(w, "");
+    advance(w, 176);
+    expect_read(0, "consent", "granted");
+    cr_expect_eq(last_alert(w)->evidence.count, 0);
+    EXPECT(w, CONSENT_100 "r1 open incident medium none");
+    FACT("consent.granted", .id = "2", .engagement = "G", .at = 190);
+    EXPECT(w, CONSENT_100 "r2 retracted corrected incident medium none");
+}
+
+Test(subject, what_follows_or_is_over_is_not_told)
+{
+    on_facts("absence", JD_FACT_CONSENT, 24);
+    world_start(w);
+    FACT("consent.granted", .id = "1", .engagement = "F", .at = 100, .end = 200);
+    FACT("consent.denied", .id = "2", .engagement = "G", .at = 150);
+    advance(w, 300);
+    EXPECT(w, "");
+    FACT("consent.denied", .id = "3", .engagement = "H", .at = 160, .recorded = 301, .end = 170);
+    EXPECT(w, ""); /* a refusal does not run out */
+}
+
+Test(subject, a_shorter_end_is_told_at_once_and_a_longer_one_takes_it_back)
+{
+    on_facts("absence", JD_FACT_CONSENT, 24);
+    world_start(w);
+    FACT("consent.granted", .id = "1", .engagement = "F", .at = 100);
+    FACT("consent.granted", .id = "2", .engagement = "F", .at = 100, .recorded = 120, .end = 130);
+    EXPECT(w, CONSENT_100 "r1 open incident medium none");
+    FACT("consent.granted", .id = "3", .engagement = "F", .at = 100, .recorded = 121, .end = 160);
+    EXPECT(w, CONSENT_100 "r2 retracted corrected incident medium none");
+    advance(w, 136);
+    EXPECT(w, CONSENT_100 "r3 open incident medium none");
+    advance(w, 160 + 30 * 24 + 1);
+    EXPECT(w, CONSENT_100 "r4 open incident medium none final");
+}
+
+Test(subject, a_grant_for_one_product_does_not_follow_one_for_all)
+{
+    on_facts("absence", JD_FACT_CONSENT, 24);
+    world_start(w);
+    FACT("consent.granted", .id = "1", .engagement = "F", .at = 100, .end = 200);
+    FACT("consent.granted", .id = "2", .engagement = "G", .at = 150, .product = "P");
+    advance(w, 180);
+    EXPECT(w, CONSENT_100 "r1 open incident medium none");
+}
+
+Test(subject, a_licence_is_named_with_its_place)
+{
+    on_facts("absence", JD_FACT_LICENCE, 24);
+    struct jd_licence licence = {JD_STR("L1"), JD_STR("US-NY"), JD_TIME_NONE, HOURS(120)};
+    struct jd_hcp_profile profile = profile_of("h", 100, NULL);
+    profile.licences = (struct jd_list){&licence, 1};
+    world_start(w);
+    feed_profile(w, &profile);
+    cr_expect(jd_str_is(read_of_last(0)->proof, "L1"));
+    EXPECT(w, "r licence+++0001-01-01T00:00:00.000Z+US-NY r1 open incident medium none");
+    advance(w, 101);
+    feed_profile(w, NULL);
+    EXPECT(w, "r licence+++0001-01-01T00:00:00.000Z+US-NY r2 retracted corrected incident medium none");
+}
+
+Test(subject, records_that_contradict_each_other)
+{
+    on_facts("proximity", JD_FACT_CONSENT, 0);
+    world_start(w);
+    FACT("consent.granted", .id = "1", .engagement = "F", .at = 100);
+    FACT("consent.granted", .id = "2", .engagement = "G", .at = 100);
+    FACT("consent.denied", .id = "3", .engagement = "H", .at = 101);
+    FACT("consent.denied", .id = "4", .engagement = "I", .at = 100, .product = "P");
+    EXPECT(w, ""); /* the same, later, or for another product */
+    FACT("consent.denied", .id = "5", .engagement = "J", .at = 100, .recorded = 110);
+    cr_assert_eq(last_alert(w)->facts.count, 3);
+    expect_read(0, "consent", "denied"); /* the one that decides first */
+    expect_read(1, "consent", "granted");
+    EXPECT(w, CONSENT_100 "r1 open incident medium none");
+    FACT("consent.denied", .id = "6", .engagement = "J", .at = 100, .recorded = 111,
+         .phase = JD_PHASE_CANCELLED);
+    EXPECT(w, CONSENT_100 "r2 retracted corrected incident medium none");
+}
+
+Test(subject, only_its_own_fact)
+{
+    on_facts("absence", JD_FACT_ACCESS, 24);
+    world_start(w);
+    FACT("consent.granted", .id = "1", .engagement = "F", .at = 100, .end = 110);
+    EXPECT(w, "");
+    FACT("access.no_see", .id = "2", .engagement = "G", .at = 101, .end = 111);
+    EXPECT(w, "r access+email++2026-03-06T05:00:00.000Z r1 open incident medium none");
+}

@@ -111,6 +111,8 @@ static struct text begin(const struct table *table, const struct jd_conflict_kin
         t.line += *p == '\n';
     if (kind != NULL && strcmp(key, "kind") != 0)
         add(&t, table->indent, "kind", kind->name);
+    if (kind != NULL && kind->find_facts != NULL && strcmp(key, "subject") != 0)
+        add(&t, table->indent, "subject", "consent"); /* what makes it a rule on facts */
     return t;
 }
 
@@ -182,7 +184,8 @@ static void check_key(const struct table *table, const struct jd_key *key,
     add(&t, table->indent, misspelt, "x");
     (void)snprintf(problem, sizeof problem, "%s has no key \"%s\"", table->what, misspelt);
     (void)snprintf(hint, sizeof hint, "did you mean \"%s\"?", key->name);
-    expect(table, &t, line, column, problem, strlen(key->name) > 2 ? hint : NULL);
+    expect(table, &t, line, column, problem,
+           strlen(key->name) > 2 && strcmp(key->name, "subject") != 0 ? hint : NULL);
 
     t = begin(table, kind, key->name);
     add(&t, table->indent, key->name, "x");
@@ -243,15 +246,17 @@ Test(keys, of_rules_go_by_the_kind)
         for (const struct jd_key *key = jd_rule_keys; key->name != NULL; key++) {
             char problem[160];
             struct text t = begin(table, kind, "id");
-            if (key->parameter == 0 || key->read == NULL)
-                continue;
+            bool on_facts = kind->find_facts != NULL, is_subject = strcmp(key->name, "subject") == 0;
+            if (key->parameter == 0 || key->read == NULL ||
+                (is_subject && jd_conflict_kind_on_facts(jd_str_of(kind->name)) != NULL))
+                continue; /* subject: decides which of two kinds of one name it is */
             if (!takes(kind, key)) {
                 (void)snprintf(problem, sizeof problem, "%s: is not taken by kind %s", key->name, kind->name);
                 add(&t, table->indent, key->name, "x");
                 expect(table, &t, t.line - 1, table->indent + 1, problem, "");
             } else if ((kind->required & key->parameter) == key->parameter) {
                 (void)snprintf(problem, sizeof problem, "a rule: %s: is missing", key->name);
-                expect(table, &t, t.line - 1, table->indent + 1, problem, NULL);
+                expect(table, &t, t.line - (on_facts ? 2 : 1), table->indent + 1, problem, NULL);
             }
         }
 }

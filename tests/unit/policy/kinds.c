@@ -25,8 +25,22 @@ static const struct {
     {"until", {"a: { role: msl }", "b: { role: sales_rep }", "until: { role: speaker }", "max_open: 1y"}},
     {"overlap", {"a: { role: msl }", "b: { role: sales_rep }"}},
     {"eligibility", {"of: { role: msl }", "require: { consent: granted }"}},
+    {"absence", {"subject: consent", "lead: 30d"}},
+    {"proximity", {"subject: consent", "within: 0h", "different: [state]"}},
 };
-enum { FREQUENCY, BUDGET, SEQUENCE, ABSENCE, REQUIRES, UNTIL, OVERLAP, ELIGIBILITY, KINDS };
+enum {
+    FREQUENCY,
+    BUDGET,
+    SEQUENCE,
+    ABSENCE,
+    REQUIRES,
+    UNTIL,
+    OVERLAP,
+    ELIGIBILITY,
+    EXPIRY,
+    CONTRADICTION,
+    KINDS
+};
 
 static bool starts_key(const char *line, const char *key)
 {
@@ -130,6 +144,21 @@ Test(kinds, mistakes_in_their_keys)
         {OVERLAP, "durations: { visit: 1h }", NULL, 16, "there is no channel \"visit\"", NULL},
         {OVERLAP, "durations: { phone: 32d }", NULL, 23, "out of range", NULL},
         {OVERLAP, "durations: { phone: 0h }", NULL, 23, "out of range", NULL},
+        {EXPIRY, "", "lead", 0, "lead: is missing", NULL},
+        {EXPIRY, "lead: 1mo", NULL, 9, "lead: expected a time in hours, days or weeks", "such as 30d"},
+        {EXPIRY, "lead: 0d", NULL, 9, "longer than nothing", NULL},
+        {EXPIRY, "lead: soon", NULL, 9, "lead: expected a span of time", NULL},
+        {EXPIRY, "subject: consnt", NULL, 12, "expected consent, access, licence or alignment",
+         "did you mean \"consent\"?"},
+        {EXPIRY, "subject: content", NULL, 12, "expected consent, access, licence or alignment", NULL},
+        {EXPIRY, "within: 3d", NULL, 3, "within: is not taken by kind absence", NULL},
+        {EXPIRY, "unless: { role: msl }", NULL, 3, "unless: is not taken by kind absence", NULL},
+        {CONTRADICTION, "lead: 30d", NULL, 3, "lead: is not taken by kind proximity", NULL},
+        {CONTRADICTION, "within: 1h", NULL, 11, "expected 0h, which is all that rules on facts compare",
+         NULL},
+        {CONTRADICTION, "different: [team]", NULL, 14, "expected [state]", NULL},
+        {CONTRADICTION, "", "different", 0, "different: is missing", NULL},
+        {FREQUENCY, "subject: consent", NULL, 3, "subject: is not taken by kind frequency", NULL},
         {ELIGIBILITY, "", "require", 0, "require: is missing", NULL},
         {ELIGIBILITY, "", "of", 0, "of: is missing", NULL},
         {ELIGIBILITY, "same: team", NULL, 3, "same: is not taken by kind eligibility", NULL},
@@ -285,6 +314,20 @@ Test(kinds, durations_have_a_default)
     jd_policy_free(policy);
     policy = taken(OVERLAP, "mode: alert", NULL, &rule);
     cr_expect_eq(rule->durations[JD_CHANNEL_PHONE], JD_HOUR);
+    jd_policy_free(policy);
+}
+
+Test(kinds, rules_on_facts_have_rows_of_their_own)
+{
+    const struct jd_rule *rule;
+    struct jd_policy *policy = taken(EXPIRY, "lead: 2w", NULL, &rule);
+    cr_expect(rule->kind == jd_conflict_kind_on_facts(JD_STR("absence")));
+    cr_expect(rule->subject == JD_FACT_CONSENT && rule->within.amount == 14 * JD_DAY);
+    cr_expect_eq(jd_policy_program(policy)->window_ms, 0); /* touches are not kept longer for it */
+    jd_policy_free(policy);
+    policy = taken(CONTRADICTION, "subject: access", NULL, &rule);
+    cr_expect(rule->kind == jd_conflict_kind_on_facts(JD_STR("proximity")) &&
+              rule->subject == JD_FACT_ACCESS);
     jd_policy_free(policy);
 }
 

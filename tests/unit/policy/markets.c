@@ -51,7 +51,8 @@ static const char rules_text[] =
     "limit: 3, severity: low }\n" /* 27 */
     "- { id: booked, version: 1, kind: overlap, a: {}, b: {}, durations: { phone: 15m, default: 30m }, "
     "severity: "
-    "low }\n"; /* 28 */
+    "low }\n"                                                                                  /* 28 */
+    "- { id: ends, version: 1, kind: absence, subject: consent, lead: 30d, severity: low }\n"; /* 29 */
 
 static struct jd_policy *load(const char *eu, const char *de, struct jd_diagnostics *problems)
 {
@@ -108,6 +109,7 @@ static const struct {
     {"booked: { durations: { phone: 10m, default: 30m } }", 24, "is looser",
      "a market may write longer ones"},
     {"booked: { durations: { phone: 1h, default: 20m } }", 24, "cannot be told to be stricter", NULL},
+    {"ends: { severity: high }", 3, "is about facts, which no market owns", NULL},
 };
 
 Test(markets, what_they_may_not_change_is_refused_with_what_they_may)

@@ -355,5 +355,5 @@ Test(policy, the_guide_shows_what_works)
         }
     }
     (void)fclose(guide);
-    cr_expect_eq(count, 11);
+    cr_expect_eq(count, 12);
 }
