@@ -39,21 +39,6 @@ static bool fill(struct jd_lines *lines, struct jd_error *err)
     return true;
 }
 
-static bool refuse_container(struct jd_lines *lines, struct jd_error *err)
-{
-    if (!fill(lines, err)) {
-        return false;
-    }
-    if (lines->end >= 4 && memcmp(lines->bytes, "Obj\x01", 4) == 0) {
-        return jd_error_set(
-            err, JD_EXIT_DATA,
-            "%s: is an Avro container file, which this version does not read; give JSON lines, "
-            "one structured CloudEvent a line",
-            lines->path);
-    }
-    return true;
-}
-
 struct jd_lines *jd_lines_open(const char *path, size_t line_size_max, struct jd_error *err)
 {
     struct jd_lines *lines = calloc(1, sizeof(*lines));
@@ -83,7 +68,7 @@ struct jd_lines *jd_lines_open(const char *path, size_t line_size_max, struct jd
         goto failed;
     }
     (void)gzbuffer(lines->file, READ_SIZE); /* a smaller buffer only reads slower */
-    if (refuse_container(lines, err)) {
+    if (fill(lines, err)) {
         return lines;
     }
 failed:
@@ -171,6 +156,42 @@ enum jd_line_kind jd_lines_next(struct jd_lines *lines, struct jd_str *text, str
         kind = next(lines, text, err);
     } while (kind == JD_LINE_TEXT && is_blank(*text));
     return kind;
+}
+
+bool jd_lines_begin(const struct jd_lines *lines, const char *bytes, size_t size)
+{
+    return lines->number == 0 && lines->begin == 0 && lines->end >= size &&
+           memcmp(lines->bytes, bytes, size) == 0;
+}
+
+bool jd_lines_read(struct jd_lines *lines, void *bytes, size_t size, size_t *got, struct jd_error *err)
+{
+    *got = 0;
+    while (*got < size) {
+        const size_t held = lines->end - lines->begin;
+        const size_t part = held < size - *got ? held : size - *got;
+        memcpy((char *)bytes + *got, lines->bytes + lines->begin, part);
+        lines->begin += part;
+        *got += part;
+        if (*got < size) {
+            if (lines->is_at_end) {
+                break;
+            }
+            if (!fill(lines, err)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool jd_lines_ended(struct jd_lines *lines, bool *ended, struct jd_error *err)
+{
+    if (lines->begin == lines->end && !lines->is_at_end && !fill(lines, err)) {
+        return false;
+    }
+    *ended = lines->begin == lines->end;
+    return true;
 }
 
 uint64_t jd_lines_number(const struct jd_lines *lines)

@@ -16,7 +16,7 @@
 #include "base/contract.h"
 #include "base/str.h"
 #include "cli/cli.h"
-#include "cli/lines.h"
+#include "cli/history.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "wire/output.h"
@@ -190,12 +190,12 @@ static void keep_rate(const struct produce *p)
     }
 }
 
-static void refuse(struct produce *p, const struct jd_lines *lines, const char *reason, const char *message)
+static void refuse(struct produce *p, const struct jd_history *file, const char *reason, const char *message)
 {
     p->refused++;
     if (p->refused <= BAD_LINES_SHOWN) {
-        fprintf(stderr, "%s:%llu: %s%s%s\n", jd_lines_path(lines), (unsigned long long)jd_lines_number(lines),
-                reason, *message != '\0' ? ": " : "", message);
+        fprintf(stderr, "%s:%llu: %s%s%s\n", jd_history_path(file),
+                (unsigned long long)jd_history_number(file), reason, *message != '\0' ? ": " : "", message);
     }
 }
 
@@ -220,14 +220,16 @@ static bool send_clock(struct produce *p, jd_time to)
 }
 
 /* An event of a type that the daemon ignores: it goes where its physician's events go, as it is. */
-static bool send_ignored(struct produce *p, const struct jd_lines *lines, struct jd_str text,
+static bool send_ignored(struct produce *p, const struct jd_history *file, struct jd_str text,
                          const struct jd_header *structured)
 {
-    json_t *event = json_loadb(text.ptr, text.size, 0, NULL);
+    json_t *event = jd_history_is_text(file) ? json_loadb(text.ptr, text.size, 0, NULL) : NULL;
     const json_t *key = json_object_get(json_object_get(event, "data"), "hcp_id");
     bool ok = true;
-    if (!json_is_string(key)) {
-        refuse(p, lines, jd_refusal_text(JD_REFUSED_NULL_KEY), "an event of an ignored type without hcp_id");
+    if (!jd_history_is_text(file)) {
+        refuse(p, file, "filtered", "its type is one that is ignored");
+    } else if (!json_is_string(key)) {
+        refuse(p, file, jd_refusal_text(JD_REFUSED_NULL_KEY), "an event of an ignored type without hcp_id");
     } else {
         struct jd_record_out record = {.topic = (uint32_t)p->index_of[0],
                                        .key = {json_string_value(key), (uint32_t)json_string_length(key)},
@@ -242,31 +244,31 @@ static bool send_ignored(struct produce *p, const struct jd_lines *lines, struct
     return ok;
 }
 
-static bool send_line(struct produce *p, const struct jd_lines *lines, struct jd_str text)
+static bool send_line(struct produce *p, const struct jd_history *file, struct jd_str text)
 {
     static const struct jd_header structured = {.name = {"content-type", 12},
                                                 .value = {"application/cloudevents+json", 28}};
     struct jd_decoded decoded;
-    const enum jd_wire_result result = jd_wire_decode_line(p->wire, text, &p->arena, &decoded);
+    const enum jd_wire_result result = jd_history_decode(file, p->wire, text, &p->arena, &decoded);
     if (result != JD_WIRE_INPUT && result != JD_WIRE_FILTERED) {
-        refuse(p, lines, decoded.reject.reason, decoded.reject.message);
+        refuse(p, file, decoded.reject.reason, decoded.reject.message);
         return true;
     }
     if (result == JD_WIRE_FILTERED) {
-        return send_ignored(p, lines, text, &structured);
+        return send_ignored(p, file, text, &structured);
     }
     if (decoded.input.kind == JD_INPUT_CLOCK) {
         return send_clock(p, decoded.input.stamp);
     }
     const int role = role_of(&decoded.input);
     if (p->index_of[role] < 0) {
-        refuse(p, lines, "no topic", "the configuration names none for this kind of record");
+        refuse(p, file, "no topic", "the configuration names none for this kind of record");
         return true;
     }
     const struct jd_topic_limit *topic = &p->topics[p->index_of[role]];
     struct jd_record_out record = {.topic = (uint32_t)p->index_of[role], .timestamp = JD_TIME_NONE};
     struct jd_outgoing out;
-    if (p->encoding == AS_STRUCTURED) {
+    if (p->encoding == AS_STRUCTURED && jd_history_is_text(file)) {
         record.key = decoded.input.key;
         record.value = text;
         record.headers = &structured;
@@ -285,29 +287,29 @@ static bool send_line(struct produce *p, const struct jd_lines *lines, struct jd
 
 static bool send_file(struct produce *p, const char *path)
 {
-    struct jd_lines *lines = jd_lines_open(path, JD_RECORD_BYTES_DEFAULT, p->err);
-    if (lines == NULL) {
+    struct jd_history *file = jd_history_open(path, p->err);
+    if (file == NULL) {
         return false;
     }
     bool ok = true;
     enum jd_line_kind kind = JD_LINE_TEXT;
     while (ok && kind != JD_LINE_END) {
         struct jd_str text = {0};
-        kind = jd_lines_next(lines, &text, p->err);
+        kind = jd_history_next(file, &text, p->err);
         if (kind == JD_LINE_TEXT) {
-            ok = send_line(p, lines, text);
+            ok = send_line(p, file, text);
         } else if (kind == JD_LINE_TOO_LONG) {
-            refuse(p, lines, jd_refusal_text(JD_REFUSED_TOO_LARGE), "");
+            refuse(p, file, jd_refusal_text(JD_REFUSED_TOO_LARGE), "");
         } else if (kind == JD_LINE_BROKEN) {
             ok = false;
         }
         jd_arena_reset(&p->arena);
         keep_rate(p);
         if (p->sent % PROGRESS_EVERY == 0) {
-            jd_progress_show(&p->progress, p->sent, jd_lines_share(lines));
+            jd_progress_show(&p->progress, p->sent, jd_history_share(file));
         }
     }
-    jd_lines_close(lines);
+    jd_history_close(file);
     return ok;
 }
 
@@ -371,7 +373,8 @@ static enum jd_exit run(const void *arguments_given, const struct jd_words *oper
 static const struct jd_option options[] = {
     {JD_OPTION_TEXT, true, "config", "F", "the daemon's configuration", offsetof(struct arguments, config), 0,
      0},
-    {JD_OPTION_WORDS, false, "file", "FILE", "JSON lines, plain or .gz; - is standard input",
+    {JD_OPTION_WORDS, false, "file", "FILE",
+     "JSON lines or an Avro container file, plain or .gz; - is standard input",
      offsetof(struct arguments, files), 0, 0},
     {JD_OPTION_TEXT, false, "advance", "T",
      "one record clock.advanced a partition, which moves `clock: record` to T",

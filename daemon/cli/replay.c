@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/comparison.h"
-#include "cli/lines.h"
+#include "cli/history.h"
 #include "cli/progress.h"
 #include "cli/side.h"
 
@@ -50,14 +50,14 @@ struct replay {
 
 /* ---- what comes in -------------------------------------------------------------------------------- */
 
-static bool feed(struct replay *replay, const struct jd_lines *lines, struct jd_str text,
+static bool feed(struct replay *replay, const struct jd_history *file, struct jd_str text,
                  enum jd_wire_result result, const struct jd_decoded *record)
 {
     const struct jd_fed fed = {.result = result,
                                .record = record,
-                               .file = jd_lines_path(lines),
-                               .line = jd_lines_number(lines),
-                               .text = text};
+                               .file = jd_history_path(file),
+                               .line = jd_history_number(file),
+                               .text = jd_history_is_text(file) ? text : (struct jd_str){0}};
     if (replay->comparing != NULL) {
         jd_comparing_record(replay->comparing, record->record_time);
     }
@@ -73,8 +73,8 @@ static bool feed_file(struct replay *replay, const char *path)
 {
     const struct jd_decoded too_long = {.record_time = JD_TIME_NONE,
                                         .reject = {.reason = jd_refusal_text(JD_REFUSED_TOO_LARGE)}};
-    struct jd_lines *lines = jd_lines_open(path, JD_RECORD_BYTES_DEFAULT, replay->err);
-    if (lines == NULL) {
+    struct jd_history *file = jd_history_open(path, replay->err);
+    if (file == NULL) {
         return false;
     }
     bool ok = true;
@@ -82,23 +82,23 @@ static bool feed_file(struct replay *replay, const char *path)
     while (ok && kind != JD_LINE_END) {
         struct jd_str text = {0};
         struct jd_decoded record;
-        kind = jd_lines_next(lines, &text, replay->err);
+        kind = jd_history_next(file, &text, replay->err);
         if (kind == JD_LINE_TEXT) {
             const enum jd_wire_result result =
-                jd_wire_decode_line(replay->wire, text, &replay->arena, &record);
-            ok = feed(replay, lines, text, result, &record);
+                jd_history_decode(file, replay->wire, text, &replay->arena, &record);
+            ok = feed(replay, file, text, result, &record);
         } else if (kind == JD_LINE_TOO_LONG) {
-            ok = feed(replay, lines, text, JD_WIRE_REJECT, &too_long);
+            ok = feed(replay, file, text, JD_WIRE_REJECT, &too_long);
         } else if (kind == JD_LINE_BROKEN) {
             ok = false;
         }
         replay->records += kind == JD_LINE_END ? 0 : 1;
         jd_arena_reset(&replay->arena);
         if (replay->records % PROGRESS_EVERY == 0) {
-            jd_progress_show(&replay->progress, replay->records, jd_lines_share(lines));
+            jd_progress_show(&replay->progress, replay->records, jd_history_share(file));
         }
     }
-    jd_lines_close(lines);
+    jd_history_close(file);
     return ok;
 }
 
@@ -256,8 +256,8 @@ static const struct jd_option options[] = {
     {JD_OPTION_TEXT, false, "compare", "DIR2", "another policy: what would differ if it were in force",
      offsetof(struct arguments, compare), 0, 0},
     {JD_OPTION_WORDS, true, "events", "FILE",
-     "JSON lines, plain or .gz; - is standard input; read in this order", offsetof(struct arguments, events),
-     0, 0},
+     "JSON lines or an Avro container file, plain or .gz; - is standard input; read in this order",
+     offsetof(struct arguments, events), 0, 0},
     {JD_OPTION_TEXT, true, "out", "DIR", "where the results go; made if it is not there",
      offsetof(struct arguments, out), 0, 0},
     {JD_OPTION_INT, false, "partitions", "N", "one clock a partition, as the daemon has; default one for all",
@@ -279,7 +279,9 @@ const struct jd_command jd_replay_command = {
     .summary = "Run history through a policy on the virtual clock, without Kafka and Redis",
     .details =
         "Each line is one structured-mode CloudEvent with the engagement event in `data`; lines of type\n"
-        "hcp.profile and account.profile are profiles. The clock is that of the records (clock: record).\n"
+        "hcp.profile and account.profile are profiles. Or Avro container files (null, deflate)\n"
+        "of EngagementEvent, HcpProfile, AccountProfile, of any writer's version. The clock is that of the "
+        "records (clock: record).\n"
         "Writes alerts.jsonl, triggers.jsonl, decisions.jsonl (every revision, in order),\n"
         "dead-letters.jsonl (file, line, reason) and summary.json. A bad line never stops the run.\n\n"
         "With --compare those are of DIR, OUT/after has the same of DIR2, and compare.json and compare.html "

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/lines.h"
+#include "cli/history.h"
 #include "cli/virtual.h"
 #include "policy/policy.h"
 #include "wire/wire.h"
@@ -68,7 +68,7 @@ static bool ignore(void *context, const struct jd_effect *effect)
     return true;
 }
 
-static bool decide(struct history *history, const struct jd_lines *lines, struct jd_decoded *record)
+static bool decide(struct history *history, const struct jd_history *file, struct jd_decoded *record)
 {
     enum jd_verdict verdict = JD_APPLIED;
     const char *reason = NULL;
@@ -82,8 +82,8 @@ static bool decide(struct history *history, const struct jd_lines *lines, struct
             history->facts,
             (struct jd_refused){.id = event != NULL ? event->id : (struct jd_str){0},
                                 .engagement = event != NULL ? event->engagement_id : (struct jd_str){0},
-                                .where = jd_arena_printf(&history->arena, "%s:%llu", jd_lines_path(lines),
-                                                         (unsigned long long)jd_lines_number(lines)),
+                                .where = jd_arena_printf(&history->arena, "%s:%llu", jd_history_path(file),
+                                                         (unsigned long long)jd_history_number(file)),
                                 .reason = jd_str_of(verdict == JD_DUPLICATE ? "duplicate" : reason)});
     }
     return true;
@@ -102,44 +102,44 @@ static bool names_hcp(struct jd_str text, struct jd_str hcp)
 }
 
 /* Others move the clock, and are not held. */
-static bool feed(struct history *history, const struct jd_lines *lines, struct jd_str text)
+static bool feed(struct history *history, const struct jd_history *file, struct jd_str text)
 {
     struct jd_decoded record;
-    const enum jd_wire_result result = jd_wire_decode_line(history->wire, text, &history->arena, &record);
+    const enum jd_wire_result result = jd_history_decode(file, history->wire, text, &history->arena, &record);
     const struct jd_str hcp = jd_str_of(history->arguments->hcp);
     if (result == JD_WIRE_INPUT && record.input.kind == JD_INPUT_CLOCK) {
         return jd_virtual_advance(history->virtual, record.record_time);
     }
     const bool is_his = result == JD_WIRE_INPUT && record.input.kind != JD_INPUT_ACCOUNT_PROFILE &&
                         jd_str_eq(record.input.key, hcp);
-    if (!is_his && result != JD_WIRE_INPUT && names_hcp(text, hcp)) {
+    if (!is_his && result != JD_WIRE_INPUT && jd_history_is_text(file) && names_hcp(text, hcp)) {
         const bool is_filtered = result == JD_WIRE_FILTERED;
         const char *message = is_filtered ? "its type is one that is ignored" : record.reject.message;
         jd_whynot_refuse(
             history->facts,
-            (struct jd_refused){.where = jd_arena_printf(&history->arena, "%s:%llu", jd_lines_path(lines),
-                                                         (unsigned long long)jd_lines_number(lines)),
+            (struct jd_refused){.where = jd_arena_printf(&history->arena, "%s:%llu", jd_history_path(file),
+                                                         (unsigned long long)jd_history_number(file)),
                                 .reason = jd_arena_printf(&history->arena, "%s%s%s",
                                                           is_filtered ? "filtered" : record.reject.reason,
                                                           *message != '\0' ? ": " : "", message)});
     }
-    return is_his ? decide(history, lines, &record)
+    return is_his ? decide(history, file, &record)
                   : record.record_time == JD_TIME_NONE ||
                         jd_virtual_move(history->virtual, 0, record.record_time);
 }
 
 static bool feed_file(struct history *history, const char *path)
 {
-    struct jd_lines *lines = jd_lines_open(path, JD_RECORD_BYTES_DEFAULT, history->err);
-    bool ok = lines != NULL;
+    struct jd_history *file = jd_history_open(path, history->err);
+    bool ok = file != NULL;
     enum jd_line_kind kind = JD_LINE_TEXT;
     while (ok && kind != JD_LINE_END) {
         struct jd_str text = {0};
-        kind = jd_lines_next(lines, &text, history->err);
-        ok = kind == JD_LINE_TEXT ? feed(history, lines, text) : kind != JD_LINE_BROKEN;
+        kind = jd_history_next(file, &text, history->err);
+        ok = kind == JD_LINE_TEXT ? feed(history, file, text) : kind != JD_LINE_BROKEN;
         jd_arena_reset(&history->arena);
     }
-    jd_lines_close(lines);
+    jd_history_close(file);
     return ok;
 }
 

@@ -462,3 +462,18 @@ bool jd_plan_read(const struct jd_plan *plan, struct jd_str bytes, struct jd_are
         return false;
     return r.at == r.end || fail(&r, "", JD_REFUSED_TRAILING_BYTES);
 }
+
+bool jd_schema_skip(const struct jd_schema *writer, struct jd_str bytes, uint32_t *size,
+                    struct jd_reject *why)
+{
+    const unsigned char *start = (const unsigned char *)bytes.ptr;
+    struct reader r = {.start = start,
+                       .at = start,
+                       .end = start + bytes.size,
+                       .why = why,
+                       .steps = 16 * (uint64_t)bytes.size + JD_SCHEMA_STEPS_MAX};
+    if (!skip(&r, "", writer))
+        return false;
+    *size = (uint32_t)(r.at - r.start);
+    return true;
+}

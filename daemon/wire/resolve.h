@@ -26,4 +26,8 @@ const struct jd_plan *jd_resolve(const struct jd_schema *writer, const struct jd
 JD_MUST_CHECK bool jd_plan_read(const struct jd_plan *plan, struct jd_str bytes, struct jd_arena *arena,
                                 void *value, struct jd_reject *why);
 
+/* How many bytes of `bytes` the first datum of `writer` takes; same bounds. False: `why`. */
+JD_MUST_CHECK bool jd_schema_skip(const struct jd_schema *writer, struct jd_str bytes, uint32_t *size,
+                                  struct jd_reject *why);
+
 #endif

@@ -459,6 +459,11 @@ enum jd_wire_result jd_wire_decode_line(struct jd_wire *wire, struct jd_str line
     return finish_tombstone(&d);
 }
 
+void jd_wire_forget_schema(struct jd_wire *wire)
+{
+    wire->datum_schema = (struct jd_str){0};
+}
+
 enum jd_wire_result jd_wire_decode_datum(struct jd_wire *wire, enum jd_input_role role, struct jd_str schema,
                                          struct jd_str datum, struct jd_arena *arena, struct jd_decoded *out)
 {

@@ -84,4 +84,7 @@ enum jd_wire_result jd_wire_decode_line(struct jd_wire *wire, struct jd_str line
 enum jd_wire_result jd_wire_decode_datum(struct jd_wire *wire, enum jd_input_role role, struct jd_str schema,
                                          struct jd_str datum, struct jd_arena *arena, struct jd_decoded *out);
 
+/* Another schema may come to lie where the last one did. */
+void jd_wire_forget_schema(struct jd_wire *wire);
+
 #endif

@@ -105,7 +105,7 @@ same "bad lines: their numbers" "20001 20002 20003 20006 20007" \
     "$(python3 -c 'import json, sys; print(*[json.loads(l)["line"] for l in open(sys.argv[1])])' "$scratch/bad/dead-letters.jsonl")"
 same "bad lines: the same alerts" "$(finals plain)" "$(finals bad)"
 
-ends "an Avro container is refused" 65 "Avro container file, which this version does not read" \
+ends "an Avro container that is broken" 65 "c.avro: header, byte 6: the file ends early" \
     bash -c "printf 'Obj\001xx' >'$scratch/c.avro'; '$JOURNEYD' replay --policy $policy --out '$scratch/o' --events '$scratch/c.avro'"
 ends "a file that is not there" 65 "nowhere.jsonl: cannot be opened" \
     "$JOURNEYD" replay --policy $policy --out "$scratch/o" --events "$scratch/nowhere.jsonl"

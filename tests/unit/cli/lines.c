@@ -102,8 +102,4 @@ Test(lines, what_cannot_be_read_is_refused)
     cr_assert_eq(err.code, JD_EXIT_DATA);
     cr_assert_null(jd_lines_open("/tmp", 10, &err));
     cr_assert_not_null(strstr(err.text, "is a directory"), "%s", err.text);
-    make_file("Obj\x01rest", 8, false);
-    cr_assert_null(jd_lines_open(path, 10, &err));
-    cr_assert_not_null(strstr(err.text, "Avro container"), "%s", err.text);
-    drop_file();
 }
