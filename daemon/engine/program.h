@@ -222,6 +222,12 @@ struct jd_market {
     const struct jd_zone *zone;
 };
 
+/* A market in which plans lapse earlier than elsewhere. */
+struct jd_market_grace {
+    struct jd_str market;
+    int64_t planned_grace_ms; /* not more than the program's */
+};
+
 struct jd_program {
     struct jd_str name;
     struct jd_str hash; /* SHA-256 of the bundle, 64 hex digits */
@@ -232,6 +238,8 @@ struct jd_program {
     const struct jd_zone *default_zone;
     const struct jd_market *markets; /* sorted by country */
     uint32_t market_count;
+    const struct jd_market_grace *graces;
+    uint32_t grace_count;
     const struct jd_rule *rules; /* sorted by id */
     uint32_t rule_count;
     const struct jd_channel_policy *channels;

@@ -9,6 +9,7 @@
  *                                                                ▼
  *                                            jd_triggers_review: what to suggest ──► decisions, triggers
  */
+#include "engine/fields.h"
 #include "engine/step.h"
 
 #include "base/avro.h"
@@ -79,9 +80,23 @@ static jd_time bounded(jd_time t)
     return t < JD_TIME_MAX ? t : JD_TIME_MAX - 1;
 }
 
+/* As the market of the touch has it. */
+static int64_t grace_of(const struct jd_program *program, const struct jd_event *event)
+{
+    static const struct jd_field_ref market = {.field = JD_FIELD_MARKET};
+    struct jd_str name = jd_field_plain_text(event, &market);
+    for (uint32_t i = 0; i < program->grace_count; i++)
+        if (jd_str_eq(program->graces[i].market, name))
+            return program->graces[i].planned_grace_ms;
+    return program->planned_grace_ms;
+}
+
 static jd_time lapses_after(const struct jd_program *program, const struct jd_event *event)
 {
-    return bounded(jd_touch_time(event) + program->planned_grace_ms);
+    int64_t grace = program->planned_grace_ms;
+    if (program->grace_count > 0)
+        grace = grace_of(program, event);
+    return bounded(jd_touch_time(event) + grace);
 }
 
 static bool has_lapsed(const struct jd_step *step, const struct jd_event *event)

@@ -34,6 +34,9 @@ struct jd_compile {
     uint32_t zone_count, zone_capacity;
     struct jd_pack *packs; /* of policy.yaml: groups of countries that have a file of their own */
     uint32_t pack_count;
+    const struct jd_node *policy;   /* policy.yaml, or NULL */
+    struct jd_market_grace *graces; /* of markets/ */
+    uint32_t grace_count, grace_capacity;
     struct jd_compiled_rule *rules; /* rules.h; as read, of all files */
     uint32_t rule_count, rule_capacity;
 };

@@ -1,5 +1,6 @@
 /* markets/<NAME>.yaml: what a country, or a pack of countries, has otherwise than the centre.
  *
+ *     planned_grace: 1d                # shorter than the policy's
  *     change:                          # rules of the centre: stricter, or as local: allows
  *       calls-a-year: { limit: 3 }
  *     add:                             # rules of its own, about its own touches
@@ -307,7 +308,55 @@ static void read_add(struct jd_compile *c, const struct jd_key *key, const struc
     jd_compile_rules(c, node, out);
 }
 
+/* The grace that holds in a market so far: its pack's, else the policy's. */
+static struct jd_market_grace *grace_of(const struct jd_compile *c, struct jd_str market)
+{
+    for (uint32_t i = 0; i < c->grace_count; i++)
+        if (jd_str_eq(c->graces[i].market, market))
+            return &c->graces[i];
+    return NULL;
+}
+
+static void set_grace(struct jd_compile *c, struct jd_str market, int64_t ms)
+{
+    struct jd_market_grace *grace = grace_of(c, market);
+    if (grace == NULL) {
+        if (c->grace_count == c->grace_capacity)
+            c->graces =
+                jd_arena_grow(c->arena, c->graces, c->grace_count, &c->grace_capacity, sizeof *c->graces);
+        grace = &c->graces[c->grace_count++];
+    }
+    *grace = (struct jd_market_grace){market, ms};
+}
+
+static void read_grace(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    const struct jd_market_file *market = out;
+    const struct jd_market_grace *held = grace_of(c, market->name);
+    const struct jd_member *said = c->policy != NULL ? jd_node_member(c->policy, key->name) : NULL;
+    int64_t most = held != NULL ? held->planned_grace_ms : c->program->planned_grace_ms, ms = -1;
+    jd_read_duration(c, key, node, &ms);
+    if (ms > most) {
+        jd_error_at(c, node->place, "planned_grace: " JD_STR_FMT " is looser than the policy allows a market",
+                    JD_STR_ARG(node->text));
+        if (held != NULL)
+            jd_problem_hint(c->problems, "its pack has %lldh; a market may write a shorter one",
+                            (long long)(most / JD_HOUR));
+        else if (said != NULL)
+            jd_problem_hint(c->problems,
+                            JD_STR_FMT ":%u:%u says " JD_STR_FMT "; a market may write a shorter one",
+                            JD_STR_ARG(said->place.file), said->place.line, said->place.column,
+                            JD_STR_ARG(said->value.text));
+        else
+            jd_problem_hint(c->problems, "policy.yaml leaves it at 2d; a market may write a shorter one");
+        return;
+    }
+    for (uint32_t i = 0; ms >= 0 && i < market->market_count; i++)
+        set_grace(c, market->markets[i], ms);
+}
+
 const struct jd_key jd_market_file_keys[] = {
+    {"planned_grace", read_grace, .offset = 0, .max = 366 * JD_DAY},
     {"change", read_change, .offset = 0},
     {"add", read_add, .offset = 0},
     {0},
@@ -428,4 +477,6 @@ void jd_compile_markets(struct jd_compile *c)
             else
                 compile_file(c, file, name, pack);
         }
+    c->program->graces = c->graces;
+    c->program->grace_count = c->grace_count;
 }

@@ -385,7 +385,7 @@ static void compile_files(struct jd_compile *c)
 {
     uint32_t errors = c->problems->errors;
     check_files(c);
-    const struct jd_node *tree = tree_of(c, "policy.yaml", true);
+    const struct jd_node *tree = c->policy = tree_of(c, "policy.yaml", true);
     if (tree != NULL)
         jd_compile_policy(c, tree);
     if (c->program->zone_count == 0) /* so that what follows has zones to reckon with */

@@ -7,7 +7,7 @@ import hashlib
 
 import kinds
 from civil import Zone
-from events import engagement_of, in_order, touch_time
+from events import engagement_of, in_order, market, touch_time
 
 
 def alert_id(rule, scope, key, instance):
@@ -61,7 +61,9 @@ class Key:
         return Zone(name or self.policy["zone"])
 
     def lapse_time(self, event):
-        return touch_time(event) + self.policy["planned_grace"] + 1
+        graces = [self.policy.get("graces", {}).get(name) for name in
+                  kinds.names_of(market(event), self.policy.get("packs", {}))]
+        return touch_time(event) + [self.policy["planned_grace"], *(g for g in graces if g is not None)][-1] + 1
 
     def lapsed(self, event, now):
         return event["phase"] == "planned" and now >= self.lapse_time(event)

@@ -312,6 +312,12 @@ def random_markets(rng, rule):
                 rule.setdefault("local", {})[key] = "any"
 
 
+def random_graces(rng):
+    """Markets in which plans lapse earlier; not longer than the least grace of a policy, a country's not than its
+    pack's."""
+    return {name: hours * HOUR for name, hours in (("EU", 5), ("DE", 3), ("US", 6)) if rng.random() < 0.25}
+
+
 def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
@@ -326,7 +332,7 @@ def random_policy(rng, variants, start, days, lateness=None):
         "markets": {"DE": "Europe/Berlin", "US": "America/New_York"},
         "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})},
         "channels": random_channels(rng), "content": random_content(rng, start, days),
-        "packs": PACKS, "rules": rules}
+        "packs": PACKS, "graces": random_graces(rng), "rules": rules}
 
 
 def span(within):
@@ -399,8 +405,11 @@ def write_policy(policy, directory):
     for name in (*policy["markets"], *policy["packs"]):
         changes = {rule["id"]: written(rule["changes"][name]) for rule in policy["rules"] if name in rule.get("changes", {})}
         added = [written(rule) for rule in policy["rules"] if rule.get("market") == name]
-        if changes or added:
+        grace = policy["graces"].get(name)
+        if changes or added or grace is not None:
             with open(os.path.join(directory, "markets", name + ".yaml"), "w") as f:
+                if grace is not None:
+                    print("planned_grace:", span({"ms": grace}), file=f)
                 print("change:", flow(changes), "\nadd:", flow(added), file=f)
 
 

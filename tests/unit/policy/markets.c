@@ -238,6 +238,11 @@ static const struct {
      "policy.yaml has no market \"FRA\"", NULL},
     {policy_text, rules_text, "markets/ED.yaml", "add: []\n", "markets/ED.yaml", 1, 1,
      "policy.yaml has no market \"ED\"", "one of: DE, US, EU"},
+    {policy_text, rules_text, "markets/FR.yaml", "planned_grace: 3d\n", "markets/FR.yaml", 1, 16,
+     "planned_grace: 3d is looser than the policy allows a market", "policy.yaml leaves it at 2d"},
+    {"name: x\nplanned_grace: 1d\nmarkets: { FR: { zone: UTC } }\n", rules_text, "markets/FR.yaml",
+     "planned_grace: 25h\n", "markets/FR.yaml", 1, 16, "planned_grace: 25h is looser",
+     "policy.yaml:2:1 says 1d; a market may write a shorter one"},
     {policy_text, rules_text, "markets/FR.yaml", "- a\n", "markets/FR.yaml", 1, 1,
      "a market's file: expected a map", NULL},
     {policy_text, rules_text, "markets/FR.yaml", "change: [a]\n", "markets/FR.yaml", 1, 9,
@@ -286,6 +291,29 @@ Test(markets, mistakes_in_files)
         jd_policy_free(policy);
         jd_diagnostics_done(&problems);
     }
+}
+
+Test(markets, plans_may_lapse_earlier)
+{
+    static const struct {
+        const char *market;
+        int64_t hours;
+    } wanted[] = {{"DE", 12}, {"EU", 24}, {"FR", 24}};
+    struct jd_diagnostics problems;
+    struct jd_policy *policy = load("planned_grace: 24h\n", "planned_grace: 12h\n", &problems);
+    cr_assert_not_null(policy);
+    const struct jd_program *program = jd_policy_program(policy);
+    cr_assert_eq(program->grace_count, JD_COUNT(wanted));
+    for (size_t i = 0; i < JD_COUNT(wanted); i++) {
+        cr_expect_text(program->graces[i].market, wanted[i].market);
+        cr_expect_eq(program->graces[i].planned_grace_ms, wanted[i].hours * JD_HOUR);
+    }
+    jd_policy_free(policy);
+    jd_diagnostics_done(&problems);
+    policy = load("planned_grace: 12h\n", "planned_grace: 13h\n", &problems);
+    cr_expect_null(policy);
+    cr_expect_not_null(find_problem(&problems, "markets/DE.yaml", 1, 16, "looser", "its pack has 12h"));
+    jd_diagnostics_done(&problems);
 }
 
 Test(markets, what_changes_nothing_is_warned_of)
