@@ -638,7 +638,7 @@ class History:
             if rng.random() < 0.9:
                 event["actor"] = {"id": self.somebody()}
             said = [r[2] for r in self.records if r[1] == "fact"]
-            if said and rng.random() < 0.25:  # the same fact, said to be otherwise
+            if said and rng.random() < 0.6:  # the same fact, said to be otherwise
                 other = rng.choice(said)
                 same = ("start", "channel", "product", "jurisdiction", "country", "actor")
                 event = {**{k: v for k, v in event.items() if k not in same},
@@ -691,7 +691,7 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
         for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
         history.touched = [touch_time(r[2]) for r in history.records]
-        for _ in range(rng.choice((0, 0, 1, 2, 4))):
+        for _ in range(rng.choice((0, 0, 1, 3, 4))):
             history.fact()
         history.noise(conflicts)
         history.profile(zones)
