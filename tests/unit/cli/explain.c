@@ -132,3 +132,43 @@ Test(explain, a_retracted_alert_asks_for_nothing)
     cr_expect_null(strstr(text, "would have avoided"), "%s", text);
     free(text);
 }
+
+/* What a rule read of facts stands there with the record that decided. */
+Test(explain, facts_are_shown_with_what_decided)
+{
+    struct jd_event events[2];
+    struct jd_fact_read facts[2];
+    struct jd_alert alert = pair(events);
+    for (int i = 0; i < 2; i++)
+        jd_record_clear(&jd_fact_read_record, &facts[i]);
+    facts[0].name = JD_STR("consent");
+    facts[0].value = JD_STR("expired");
+    facts[0].channel = JD_CHANNEL_EMAIL;
+    facts[0].from = 0;
+    facts[0].until = JD_DAY;
+    facts[0].source = JD_STR("mdm");
+    facts[0].id = JD_STR("ev-7");
+    facts[0].proof = JD_STR("scan-7");
+    facts[1].name = JD_STR("licence");
+    facts[1].value = JD_STR("none");
+    alert.facts = (struct jd_list){facts, 2};
+    alert.evidence = (struct jd_list){events, 1};
+    alert.evidence_count = 1;
+    alert.observed.scale = alert.limit.scale = JD_DECIMAL_NONE;
+    char *text = explained(&alert);
+    static const char *const lines[] = {
+        "Facts, as of the time of the contact\n",
+        "  consent      expired: from 1970-01-01T00:00:00.000Z until 1970-01-02T00:00:00.000Z\n",
+        "     channel email, event ev-7, from mdm, proof scan-7\n",
+        "  licence      none\n",
+    };
+    for (size_t i = 0; i < JD_COUNT(lines); i++)
+        cr_expect_not_null(strstr(text, lines[i]), "%s\n%s", lines[i], text);
+    cr_expect_null(strstr(text, "Computation"));
+    free(text);
+    alert.evidence = (struct jd_list){0};
+    alert.evidence_count = 0;
+    text = explained(&alert);
+    cr_expect_not_null(strstr(text, "it is about facts alone"), "%s", text);
+    free(text);
+}
