@@ -532,12 +532,21 @@ struct jd_str jd_comparison_headline(const struct jd_comparison *comparison, str
         return jd_arena_printf(arena, "Both policies raise the same " JD_STR_FMT " alerts.",
                                JD_STR_ARG(jd_words_count(t->fates[JD_FATE_SAME], arena)));
     }
-    return jd_arena_printf(arena,
-                           "Of " JD_STR_FMT " alerts, " JD_STR_FMT
-                           " would no longer be raised and " JD_STR_FMT " would look different; " JD_STR_FMT
-                           " new ones would be raised.",
-                           JD_STR_ARG(jd_words_count(t->raised[JD_BEFORE], arena)),
-                           JD_STR_ARG(jd_words_count(t->fates[JD_FATE_VANISHES], arena)),
-                           JD_STR_ARG(jd_words_count(t->fates[JD_FATE_CHANGES], arena)),
-                           JD_STR_ARG(jd_words_count(t->fates[JD_FATE_APPEARS], arena)));
+    struct jd_buf text;
+    jd_buf_init(&text, arena);
+    if (t->fates[JD_FATE_VANISHES] + t->fates[JD_FATE_CHANGES] == 0) {
+        jd_buf_printf(&text, "All " JD_STR_FMT " alerts stay as they are",
+                      JD_STR_ARG(jd_words_count(t->raised[JD_BEFORE], arena)));
+    } else {
+        jd_buf_printf(&text,
+                      "Of " JD_STR_FMT " alerts, " JD_STR_FMT " would no longer be raised and " JD_STR_FMT
+                      " would look different",
+                      JD_STR_ARG(jd_words_count(t->raised[JD_BEFORE], arena)),
+                      JD_STR_ARG(jd_words_count(t->fates[JD_FATE_VANISHES], arena)),
+                      JD_STR_ARG(jd_words_count(t->fates[JD_FATE_CHANGES], arena)));
+    }
+    jd_buf_printf(&text, "; " JD_STR_FMT " new one%s would be raised.",
+                  JD_STR_ARG(jd_words_count(t->fates[JD_FATE_APPEARS], arena)),
+                  t->fates[JD_FATE_APPEARS] == 1 ? "" : "s");
+    return jd_buf_done(&text);
 }
