@@ -35,3 +35,9 @@ int jd_days_in_month(int year, int month)
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     return days[month - 1] + (month == 2 && leap);
 }
+
+int jd_weekday(int64_t days)
+{
+    int64_t weekday = (days + 3) % 7; /* 1970-01-01 was a Thursday */
+    return (int)(weekday < 0 ? weekday + 7 : weekday);
+}

@@ -8,5 +8,6 @@
 int64_t jd_days_from_civil(int year, int month, int day);
 void jd_civil_from_days(int64_t days, int *year, int *month, int *day);
 int jd_days_in_month(int year, int month);
+int jd_weekday(int64_t days); /* 0 Monday … 6 Sunday */
 
 #endif

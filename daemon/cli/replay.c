@@ -264,7 +264,7 @@ static const struct jd_option options[] = {
      offsetof(struct arguments, partitions), 1, PARTITIONS_MAX},
     {JD_OPTION_TEXT, false, "advance", "T", "afterwards move the clock to T and fire the timers due",
      offsetof(struct arguments, advance), 0, 0},
-    {JD_OPTION_FLAG, false, "drain", NULL, "afterwards move the clock until no timer is left",
+    {JD_OPTION_FLAG, false, "drain", NULL, "afterwards move the clock until nothing can change any more",
      offsetof(struct arguments, drain), 0, 0},
     {JD_OPTION_FLAG, false, "json", NULL, "print the summary as JSON", offsetof(struct arguments, json), 0,
      0},

@@ -129,8 +129,8 @@ bool jd_virtual_advance(struct jd_virtual *virtual, jd_time to)
 bool jd_virtual_drain(struct jd_virtual *virtual)
 {
     for (uint32_t i = 0; i < virtual->count; i++) {
-        jd_time due = JD_NEVER;
-        while ((due = jd_fold_next_due(virtual->lanes[i].fold)) != JD_NEVER) {
+        jd_time due = JD_NEVER, over = jd_fold_over(virtual->lanes[i].fold);
+        while ((due = jd_fold_next_due(virtual->lanes[i].fold)) != JD_NEVER && due <= over) {
             if (!advance_lane(virtual, &virtual->lanes[i], due)) {
                 return false;
             }

@@ -29,7 +29,7 @@ JD_MUST_CHECK bool jd_virtual_input(struct jd_virtual *virtual, uint32_t partiti
 JD_MUST_CHECK bool jd_virtual_move(struct jd_virtual *virtual, uint32_t partition, jd_time time);
 /* Every clock to `to`, timers fired on the way. */
 JD_MUST_CHECK bool jd_virtual_advance(struct jd_virtual *virtual, jd_time to);
-/* Every clock on until no timer is left. */
+/* Every clock on until no timer is left; where rules look at physicians by themselves, until jd_fold_over. */
 JD_MUST_CHECK bool jd_virtual_drain(struct jd_virtual *virtual);
 
 jd_time jd_virtual_now(const struct jd_virtual *virtual, uint32_t partition);

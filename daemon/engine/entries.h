@@ -3,7 +3,7 @@
  *
  *   ENGAGEMENT   class and engagement key (engagement_id, else the JSON text ["source","id"])
  *   ALERT        alert id               TRIGGER   alert id
- *   DEADLINE     <rule>/<class>:<engagement key>
+ *   DEADLINE     <rule>/<class>:<engagement key>, or <rule>/ of the physician
  *   PERIOD       hash of rule and values                others    - */
 #ifndef JOURNEYD_ENGINE_ENTRIES_H
 #define JOURNEYD_ENGINE_ENTRIES_H

@@ -8,21 +8,53 @@
     {.name = text, .kind = k, .many = list, .symbols = table, .offset = offsetof(struct jd_event, place)},
 const struct jd_touch_field jd_touch_fields[JD_FIELD_END_] = {JD_TOUCH_FIELDS(JD_X_ROW)};
 
+#undef JD_X_ROW
+#define JD_X_ROW(c, text, k, list, table, place)                                                             \
+    {.name = text,                                                                                           \
+     .kind = k,                                                                                              \
+     .many = list,                                                                                           \
+     .symbols = table,                                                                                       \
+     .offset = offsetof(struct jd_hcp_profile, place)},
+const struct jd_touch_field jd_profile_fields[JD_PROFILE_FIELD_END_] = {JD_PROFILE_FIELDS(JD_X_ROW)};
+
+/* The key of attributes.<key>; absent: it is no such name. */
+static struct jd_str attribute_of(struct jd_str name)
+{
+    static const struct jd_str attributes = {"attributes.", 11};
+    if (name.size > attributes.size && jd_str_eq((struct jd_str){name.ptr, attributes.size}, attributes))
+        return (struct jd_str){name.ptr + attributes.size, name.size - attributes.size};
+    return (struct jd_str){0};
+}
+
 bool jd_field_ref_of(struct jd_str name, struct jd_field_ref *out)
 {
-    static const struct jd_str attributes = {"attributes.", 11}, actor = {"actor.", 6};
-    *out = (struct jd_field_ref){0};
-    if (name.size > attributes.size && jd_str_eq((struct jd_str){name.ptr, attributes.size}, attributes)) {
-        out->field = JD_FIELD_ATTRIBUTE;
-        out->attribute = (struct jd_str){name.ptr + attributes.size, name.size - attributes.size};
+    static const struct jd_str actor = {"actor.", 6};
+    *out = (struct jd_field_ref){.field = JD_FIELD_ATTRIBUTE, .attribute = attribute_of(name)};
+    if (out->attribute.ptr != NULL)
         return true;
-    }
     if (jd_str_eq(name, JD_STR("actor.id")))
         name = JD_STR("actor");
     else if (jd_str_eq(name, JD_STR("actor.role")) || jd_str_eq(name, JD_STR("actor.team")))
         name = (struct jd_str){name.ptr + actor.size, name.size - actor.size};
     for (uint16_t i = 0; i < JD_FIELD_ATTRIBUTE; i++)
         if (jd_str_eq(name, jd_str_of(jd_touch_fields[i].name))) {
+            out->field = i;
+            return true;
+        }
+    return false;
+}
+
+bool jd_profile_ref_of(struct jd_str name, struct jd_field_ref *out)
+{
+    static const struct jd_str prefix = {"profile.", 8};
+    if (name.size > prefix.size && jd_str_eq((struct jd_str){name.ptr, prefix.size}, prefix))
+        name = (struct jd_str){name.ptr + prefix.size, name.size - prefix.size};
+    *out = (struct jd_field_ref){
+        .profile = true, .field = JD_FIELD_PROFILE_ATTRIBUTE, .attribute = attribute_of(name)};
+    if (out->attribute.ptr != NULL)
+        return true;
+    for (uint16_t i = 0; i < JD_FIELD_PROFILE_ATTRIBUTE; i++)
+        if (jd_str_eq(name, jd_str_of(jd_profile_fields[i].name))) {
             out->field = i;
             return true;
         }
@@ -47,10 +79,10 @@ static bool int_value(int64_t number, struct jd_value *out)
     return number != JD_INT_NONE;
 }
 
-static bool attribute_value(const struct jd_event *event, struct jd_str key, struct jd_value *out)
+static bool attribute_value(struct jd_list attributes, struct jd_str key, struct jd_value *out)
 {
-    const struct jd_pair *pairs = event->attributes.items;
-    for (uint32_t i = 0; i < event->attributes.count; i++)
+    const struct jd_pair *pairs = attributes.items;
+    for (uint32_t i = 0; i < attributes.count; i++)
         if (jd_str_eq(pairs[i].key, key))
             return text_value(pairs[i].value, out);
     return false;
@@ -76,7 +108,7 @@ static bool derived_value(const struct jd_event *event, const struct jd_field_re
     if (index > 0)
         return false;
     if (ref->field == JD_FIELD_ATTRIBUTE)
-        return attribute_value(event, ref->attribute, out);
+        return attribute_value(event->attributes, ref->attribute, out);
     if (ref->field == JD_FIELD_MARKET)
         return text_value(event->jurisdiction.ptr != NULL ? event->jurisdiction : event->country, out);
     return code_value(event->actor.role == 0 ? 0 : (uint8_t)jd_role_function(event->actor.role), out);
@@ -114,6 +146,20 @@ bool jd_field_get(const struct jd_event *event, const struct jd_field_ref *ref, 
         break; /* no field of a touch is one */
     }
     return false;
+}
+
+bool jd_profile_get(const struct jd_hcp_profile *profile, const struct jd_field_ref *ref, uint32_t index,
+                    struct jd_value *out)
+{
+    if (ref->field == JD_FIELD_SEGMENTS)
+        return index < profile->segments.count &&
+               text_value(((const struct jd_str *)profile->segments.items)[index], out);
+    if (index > 0)
+        return false;
+    if (ref->field == JD_FIELD_PROFILE_ATTRIBUTE)
+        return attribute_value(profile->attributes, ref->attribute, out);
+    const void *at = (const char *)profile + jd_profile_fields[ref->field].offset;
+    return text_value(*(const struct jd_str *)at, out);
 }
 
 /* The set of a group that a value is in, from 1; 0: it stands for itself. */

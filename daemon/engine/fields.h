@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "engine/program.h"
+#include "journeyd/event.h"
 
 /* X(name in C, name in a policy, kind of one value, list-valued, symbols of an ENUM, place in jd_event).
  * `place` of a derived or list field is where its source starts; fields.c reads it by name. */
@@ -48,21 +49,38 @@
     X(OUTCOME_REASON, "outcome.reason", JD_ENUM, false, &jd_outcome_reason_symbols, outcome.reason)          \
     X(ATTRIBUTE, "attributes", JD_STRING, false, NULL, attributes)
 
+/* The same of a physician's profile: `place` in jd_hcp_profile. */
+#define JD_PROFILE_FIELDS(X)                                                                                 \
+    X(TIER, "tier", JD_STRING, false, NULL, tier)                                                            \
+    X(SPECIALTY, "specialty", JD_STRING, false, NULL, specialty)                                             \
+    X(PROFILE_COUNTRY, "country", JD_STRING, false, NULL, country)                                           \
+    X(ZONE, "zone", JD_STRING, false, NULL, zone)                                                            \
+    X(SEGMENTS, "segments", JD_STRING, true, NULL, segments)                                                 \
+    X(PROFILE_ATTRIBUTE, "attributes", JD_STRING, false, NULL, attributes)
+
 #define JD_X_FIELD(c, name, kind, many, symbols, place) JD_FIELD_##c,
 enum jd_touch_field_index { JD_TOUCH_FIELDS(JD_X_FIELD) JD_FIELD_END_ };
+enum jd_profile_field_index { JD_PROFILE_FIELDS(JD_X_FIELD) JD_PROFILE_FIELD_END_ };
 
 struct jd_touch_field {
     const char *name;
     enum jd_kind kind; /* of one value: STRING, ENUM, TIME, INT, BOOL or DECIMAL */
     bool many;         /* a list: `same:` means sharing a value */
     const struct jd_symbols *symbols;
-    uint32_t offset; /* in jd_event */
+    uint32_t offset; /* in jd_event, or in jd_hcp_profile */
 };
 extern const struct jd_touch_field jd_touch_fields[JD_FIELD_END_];
+extern const struct jd_touch_field jd_profile_fields[JD_PROFILE_FIELD_END_];
+static inline const struct jd_touch_field *jd_field_of(const struct jd_field_ref *ref)
+{
+    return ref->profile ? &jd_profile_fields[ref->field] : &jd_touch_fields[ref->field];
+}
 
 /* The field of a name as policies write it: the names above, actor.id, actor.role, actor.team,
  * attributes.<key>. False: no such field. `group` is left NULL. */
 JD_MUST_CHECK bool jd_field_ref_of(struct jd_str name, struct jd_field_ref *out);
+/* The same of a profile: its names, attributes.<key>, either with profile. before it. */
+JD_MUST_CHECK bool jd_profile_ref_of(struct jd_str name, struct jd_field_ref *out);
 
 /* One value of a touch in a field. */
 struct jd_value {
@@ -78,6 +96,9 @@ struct jd_value {
 /* The value number `index`; false when there is none: the field is absent, or the list ended. */
 bool jd_field_get(const struct jd_event *event, const struct jd_field_ref *ref, uint32_t index,
                   struct jd_value *out);
+
+bool jd_profile_get(const struct jd_hcp_profile *profile, const struct jd_field_ref *ref, uint32_t index,
+                    struct jd_value *out);
 
 /* The value of a field as text, of a group the name of its set. Absent: the touch lacks it. */
 struct jd_str jd_field_text(const struct jd_event *event, const struct jd_field_ref *ref,

@@ -5,6 +5,7 @@
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
+#include "engine/conflicts/conflicts.h"
 #include "engine/entries.h"
 #include "engine/step.h"
 
@@ -105,6 +106,19 @@ jd_time jd_fold_next_due(struct jd_fold *fold)
 {
     const struct jd_state *state = jd_timers_first(&fold->timers, &fold->slab, JD_NEVER);
     return state == NULL ? JD_NEVER : state->due;
+}
+
+jd_time jd_fold_over(const struct jd_fold *fold)
+{
+    const struct jd_program *program = fold->program;
+    bool endless = false;
+    for (uint32_t i = 0; program != NULL && i < program->rule_count; i++)
+        endless = endless || program->rules[i].kind->find_due != NULL;
+    if (!endless)
+        return JD_NEVER;
+    jd_time over = fold->now + program->max_ahead_ms + program->allowed_lateness_ms +
+                   program->planned_grace_ms + program->window_ms + 1;
+    return over < JD_TIME_MAX ? over : JD_TIME_MAX;
 }
 
 bool jd_fold_advance(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd_output *out)

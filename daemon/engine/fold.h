@@ -111,6 +111,11 @@ bool jd_fold_advance(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd
 /* When the next timer is due; JD_NEVER: none. */
 jd_time jd_fold_next_due(struct jd_fold *fold);
 
+/* Until when timers follow from what has happened: JD_NEVER, until there is none. With rules that look at
+ * physicians by themselves there always is one: then, the moment after which nothing that happened by now, or is
+ * planned, changes anything. */
+jd_time jd_fold_over(const struct jd_fold *fold);
+
 /* Keep what was done since the last keep or undo, or take all of it back (states, clock, timers). */
 void jd_fold_keep(struct jd_fold *fold);
 void jd_fold_undo(struct jd_fold *fold);

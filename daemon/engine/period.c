@@ -4,18 +4,11 @@
 
 enum { WEEK = 7, QUARTER = 3, MONTHS = 12 };
 
-/* 1970-01-01 was a Thursday. */
-static int64_t monday_of(int64_t day)
-{
-    int64_t weekday = (day + 3) % WEEK;
-    return day - (weekday < 0 ? weekday + WEEK : weekday);
-}
-
 /* The year of a week is that of its Thursday. */
 static struct jd_calendar week_of(int64_t day, struct jd_arena *arena)
 {
     int year, month, date;
-    int64_t monday = monday_of(day), thursday = monday + 3;
+    int64_t monday = day - jd_weekday(day), thursday = monday + 3;
     jd_civil_from_days(thursday, &year, &month, &date);
     int week = (int)((thursday - jd_days_from_civil(year, 1, 1)) / WEEK) + 1;
     return (struct jd_calendar){monday, monday + WEEK, jd_arena_printf(arena, "%04d-W%02d", year, week)};

@@ -7,26 +7,40 @@
 
 #include "journeyd/effect.h"
 
+/* The business days of a market: all but its weekend and its holidays. At least one weekday is none of the
+ * weekend. */
+struct jd_workdays {
+    uint8_t weekend;         /* bit 0: Monday … bit 6: Sunday */
+    const int64_t *holidays; /* local dates, in days since 1970-01-01, ascending */
+    uint32_t count;
+};
+#define JD_WEEKEND_USUAL 0x60 /* Saturday and Sunday */
+
 /* A time zone: offsets[0] holds before at[0], offsets[i] from at[i-1] on. */
 struct jd_zone {
     struct jd_str name; /* IANA */
     const jd_time *at;
     const int32_t *offsets; /* seconds east of UTC, count + 1 of them */
     uint32_t count;
+    /* Of the market whose touches are reckoned in it; NULL: Monday to Friday. The program's own zones have
+     * none: whoever looks at a touch puts the two together. */
+    const struct jd_workdays *workdays;
 };
 
 /* A window or a limit on time, as written and as meant. Exactly one unit is used. */
-enum jd_span_unit { JD_SPAN_MS = 1, JD_SPAN_DAYS_LOCAL, JD_SPAN_MONTHS };
+enum jd_span_unit { JD_SPAN_MS = 1, JD_SPAN_DAYS_LOCAL, JD_SPAN_MONTHS, JD_SPAN_BUSINESS_DAYS };
 struct jd_span {
     enum jd_span_unit unit;
-    int64_t amount;     /* ms, whole local dates ({days: n}), or civil months (a year is 12) */
+    int64_t amount;     /* ms, whole local dates ({days: n}), civil months (a year is 12), business days */
+    int64_t longest;    /* business days: no so many of the policy's calendars take more days than that */
     struct jd_str text; /* as written */
 };
 
 /* A field that a selector, same: or different: names: a path into jd_event.
  * JD_TOUCH_FIELDS in engine/fields.h is the closed list; attributes name their key. */
 struct jd_field_ref {
-    uint16_t field;          /* index in the touch field table */
+    uint16_t field;          /* index in the touch field table, or */
+    bool profile;            /* in that of the physician's profile */
     struct jd_str attribute; /* attributes.<key>; else absent */
     /* A declared group of similar values: set index + 1 of each value, or NULL. A value in no set
      * stands for itself. */
@@ -63,6 +77,12 @@ struct jd_selector {
     const struct jd_condition *conditions;
     uint32_t count;
     uint32_t classes;
+};
+
+/* Values, sorted by bytes. */
+struct jd_texts {
+    const struct jd_str *items;
+    uint32_t count;
 };
 
 /* A bound on a number: op is JD_LT, JD_LE, JD_GT or JD_GE. */
@@ -110,6 +130,32 @@ struct jd_weights {
     struct jd_decimal otherwise;
 };
 
+/* A line of limits.csv, of one rule: for these values in [from, until). */
+struct jd_limit_row {
+    const struct jd_str *values; /* parallel to `by`, as jd_field_text has them */
+    jd_time from, until;         /* until JD_TIME_NONE: open end */
+    struct jd_decimal limit;     /* of limit: or at_least: */
+    struct jd_span within;       /* of within: or window: */
+};
+
+/* What a rule takes from limits.csv. Where no line holds it takes no part. */
+struct jd_limits {
+    bool limit, within; /* which of the two */
+    const struct jd_field_ref *by;
+    uint32_t by_count;
+    const struct jd_limit_row *rows; /* sorted by values, then from; those of the same values are disjoint */
+    uint32_t count;
+};
+
+/* What coverage asks for. */
+enum { JD_GOAL_MAX = 1000000, JD_SHARE_SCALE_MAX = 6 };
+struct jd_coverage {
+    struct jd_selector who;          /* over the profile */
+    const struct jd_texts *expected; /* of each field of `same:`, the values that `of:` lists */
+    struct jd_decimal on_track; /* share of a straight path, in (0, 1], its scale at most JD_SHARE_SCALE_MAX;
+                                   scale JD_DECIMAL_NONE: at the end only */
+};
+
 struct jd_rule;
 
 /* What a kind of conflict is made of: one row in engine/conflicts/conflicts.c. */
@@ -122,7 +168,9 @@ struct jd_rule {
     enum jd_mode mode;
     enum jd_scope scope;
     struct jd_selector a, b, c; /* of: is a, without: and until: are c */
-    struct jd_span within;      /* window: and max_open: too; of a calendar period its name alone */
+    struct jd_span within;      /* window: and max_open: too; of a calendar period its name alone; of a table
+                                   the longest of its lines */
+    const struct jd_limits *limits; /* NULL: nothing comes from a table */
     struct jd_span resolve_within, plus;
     bool inclusive; /* absence: b at the same instant answers */
     enum jd_period period;
@@ -133,6 +181,7 @@ struct jd_rule {
     struct jd_field_ref measured;
     struct jd_weights weights;
     struct jd_str currency;
+    const struct jd_coverage *coverage; /* NULL: of other kinds */
     const int64_t *durations;           /* overlap: ms by channel, where a touch has no end */
     const struct jd_predicate *require; /* eligibility */
     enum jd_fact subject;               /* a rule on facts; NONE: on touches. Its lead is `within` */
@@ -220,6 +269,7 @@ struct jd_predicate {
 struct jd_market {
     struct jd_str country; /* ISO 3166 alpha-2 */
     const struct jd_zone *zone;
+    struct jd_workdays workdays;
 };
 
 /* A market in which plans lapse earlier than elsewhere. */
@@ -240,6 +290,8 @@ struct jd_program {
     uint32_t market_count;
     const struct jd_market_grace *graces;
     uint32_t grace_count;
+    bool workdays;               /* a rule reckons in business days */
+    bool profiles;               /* a rule reads profiles, beyond their zone and country */
     const struct jd_rule *rules; /* sorted by id */
     uint32_t rule_count;
     const struct jd_channel_policy *channels;

@@ -51,14 +51,27 @@ static int order_of(const struct jd_condition *condition, const struct jd_value 
     return jd_decimal_cmp(value->decimal, condition->decimal);
 }
 
+/* What is asked: a touch, or a profile. */
+struct subject {
+    const struct jd_event *event;
+    const struct jd_hcp_profile *profile;
+};
+
+static bool value_of(const struct subject *subject, const struct jd_field_ref *ref, uint32_t index,
+                     struct jd_value *out)
+{
+    return ref->profile ? jd_profile_get(subject->profile, ref, index, out)
+                        : jd_field_get(subject->event, ref, index, out);
+}
+
 /* Over a list: `in` and comparisons want one value that fits, `not in` wants none that is in. */
-bool jd_condition_holds(const struct jd_condition *condition, const struct jd_event *event)
+static bool holds(const struct jd_condition *condition, const struct subject *subject)
 {
     struct jd_value value;
-    bool exists = jd_field_get(event, &condition->ref, 0, &value);
+    bool exists = value_of(subject, &condition->ref, 0, &value);
     if (condition->op == JD_EXISTS || condition->op == JD_ABSENT)
         return exists == (condition->op == JD_EXISTS);
-    for (uint32_t i = 0; jd_field_get(event, &condition->ref, i, &value); i++) {
+    for (uint32_t i = 0; value_of(subject, &condition->ref, i, &value); i++) {
         bool fits = condition->op == JD_IN || condition->op == JD_NOT_IN
                         ? value_in(condition, &value)
                         : ordered(condition->op, order_of(condition, &value));
@@ -68,12 +81,25 @@ bool jd_condition_holds(const struct jd_condition *condition, const struct jd_ev
     return exists && condition->op == JD_NOT_IN;
 }
 
-bool jd_selector_matches(const struct jd_selector *selector, uint8_t class, const struct jd_event *event)
+bool jd_condition_holds(const struct jd_condition *condition, const struct jd_event *event)
 {
-    if (!((selector->classes >> class) & 1))
-        return false;
+    return holds(condition, &(struct subject){.event = event});
+}
+
+static bool all_hold(const struct jd_selector *selector, const struct subject *subject)
+{
     for (uint32_t i = 0; i < selector->count; i++)
-        if (!jd_condition_holds(&selector->conditions[i], event))
+        if (!holds(&selector->conditions[i], subject))
             return false;
     return true;
+}
+
+bool jd_selector_matches(const struct jd_selector *selector, uint8_t class, const struct jd_event *event)
+{
+    return ((selector->classes >> class) & 1) && all_hold(selector, &(struct subject){.event = event});
+}
+
+bool jd_selector_matches_profile(const struct jd_selector *selector, const struct jd_hcp_profile *profile)
+{
+    return profile != NULL && all_hold(selector, &(struct subject){.profile = profile});
 }

@@ -6,6 +6,8 @@
 
 bool jd_selector_matches(const struct jd_selector *selector, uint8_t class, const struct jd_event *event);
 bool jd_condition_holds(const struct jd_condition *condition, const struct jd_event *event);
+/* A selector over fields of the profile. NULL, no profile: nothing matches. */
+bool jd_selector_matches_profile(const struct jd_selector *selector, const struct jd_hcp_profile *profile);
 /* Is the text one of those that the condition lists? */
 bool jd_condition_names(const struct jd_condition *condition, struct jd_str text);
 

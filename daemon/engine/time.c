@@ -68,6 +68,54 @@ jd_time jd_plus_months(const struct jd_zone *zone, jd_time t, int64_t months)
                                       date * JD_DAY);
 }
 
+/* ---- business days ---- */
+
+static bool is_workday(const struct jd_workdays *workdays, int64_t day)
+{
+    uint8_t weekend = workdays == NULL ? JD_WEEKEND_USUAL : workdays->weekend;
+    if ((weekend >> jd_weekday(day)) & 1)
+        return false;
+    uint32_t low = 0, high = workdays == NULL || jd_fault_bug("holidays_ignored") ? 0 : workdays->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (workdays->holidays[middle] == day)
+            return false;
+        if (workdays->holidays[middle] < day)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return true;
+}
+
+int64_t jd_workday_after(const struct jd_workdays *workdays, int64_t day, int64_t count)
+{
+    while (!is_workday(workdays, day) || count-- > 0) /* holidays end */
+        day++;
+    return day;
+}
+
+jd_time jd_plus_workdays(const struct jd_zone *zone, jd_time t, int64_t count)
+{
+    int64_t local = local_of(zone, t), date = day_of(local);
+    int64_t clock = is_workday(zone->workdays, date) ? local - date * JD_DAY : 0;
+    return jd_local_instant(zone, jd_workday_after(zone->workdays, date, count) * JD_DAY + clock);
+}
+
+/* ---- spans ---- */
+
+/* `t` plus a span that is civil and has a time of day: months, business days. */
+static jd_time plus_civil(const struct jd_span *span, jd_time t, const struct jd_zone *zone)
+{
+    return span->unit == JD_SPAN_MONTHS ? jd_plus_months(zone, t, span->amount)
+                                        : jd_plus_workdays(zone, t, span->amount);
+}
+
+static bool has_clock(const struct jd_span *span)
+{
+    return span->unit == JD_SPAN_MONTHS || span->unit == JD_SPAN_BUSINESS_DAYS;
+}
+
 struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const struct jd_zone *zone_a,
                                     jd_time b, const struct jd_zone *zone_b)
 {
@@ -77,8 +125,8 @@ struct jd_distance jd_span_distance(const struct jd_span *span, jd_time a, const
         int64_t days = jd_local_day(zone_a, a) - jd_local_day(zone_b, b);
         d.observed = days < 0 ? -days : days;
         d.unit = JD_UNIT_DAYS;
-    } else if (span->unit == JD_SPAN_MONTHS) {
-        d.limit = jd_plus_months(a <= b ? zone_a : zone_b, early, span->amount) - early;
+    } else if (has_clock(span)) {
+        d.limit = plus_civil(span, early, a <= b ? zone_a : zone_b) - early;
     }
     d.inside = jd_fault_bug("boundary_excluded") ? d.observed < d.limit : d.observed <= d.limit;
     return d;
@@ -91,8 +139,8 @@ bool jd_span_covers(const struct jd_span *span, jd_time early, const struct jd_z
         return jd_span_distance(span, early, zone_early, late, zone_late).inside;
     if (span->unit == JD_SPAN_DAYS_LOCAL)
         return jd_local_day(zone_late, late) - jd_local_day(zone_early, early) < span->amount;
-    if (span->unit == JD_SPAN_MONTHS)
-        return span->amount > 0 && jd_plus_months(zone_early, early, span->amount) > late;
+    if (has_clock(span))
+        return span->amount > 0 && plus_civil(span, early, zone_early) > late;
     return late - early < span->amount;
 }
 
@@ -100,7 +148,7 @@ jd_time jd_span_deadline(const struct jd_span *span, jd_time t, const struct jd_
 {
     if (span->unit == JD_SPAN_DAYS_LOCAL)
         return jd_local_instant(zone, (jd_local_day(zone, t) + span->amount + 1) * JD_DAY) - 1;
-    return span->unit == JD_SPAN_MONTHS ? jd_plus_months(zone, t, span->amount) : t + span->amount;
+    return has_clock(span) ? plus_civil(span, t, zone) : t + span->amount;
 }
 
 jd_time jd_span_end(const struct jd_span *span, jd_time t, const struct jd_zone *zone)
@@ -114,6 +162,8 @@ int64_t jd_span_reach(const struct jd_span *span)
 {
     if (span->unit == JD_SPAN_MS)
         return span->amount;
-    int64_t days = span->unit == JD_SPAN_MONTHS ? span->amount * MONTH_DAYS_MAX : span->amount + 1;
+    int64_t days = span->unit == JD_SPAN_MONTHS          ? span->amount * MONTH_DAYS_MAX
+                   : span->unit == JD_SPAN_BUSINESS_DAYS ? span->longest + 1
+                                                         : span->amount + 1;
     return days * JD_DAY + zone_slack;
 }

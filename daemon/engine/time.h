@@ -15,6 +15,13 @@ jd_time jd_local_instant(const struct jd_zone *zone, int64_t local);
 /* `t` plus civil months: same local time, day clamped to its month. */
 jd_time jd_plus_months(const struct jd_zone *zone, jd_time t, int64_t months);
 
+/* The count-th business day after the date `day`, or after the next business day where it is none; 0: that
+ * day itself. `workdays` NULL: Monday to Friday. */
+int64_t jd_workday_after(const struct jd_workdays *workdays, int64_t day, int64_t count);
+/* `t` plus business days of the zone's calendar: same local time on the count-th business day after its date;
+ * on no business day it counts as 00:00 of the next. */
+jd_time jd_plus_workdays(const struct jd_zone *zone, jd_time t, int64_t count);
+
 /* How far apart two instants are by a window, each in its own zone; of equal ones the first is the earlier. */
 struct jd_distance {
     int64_t observed, limit; /* in `unit` */

@@ -42,11 +42,11 @@ static const struct jd_zone *zone_of_name(const struct jd_program *program, stru
     return NULL;
 }
 
-static const struct jd_zone *zone_of_market(const struct jd_program *program, struct jd_str country)
+static const struct jd_market *market_of(const struct jd_program *program, struct jd_str country)
 {
     for (uint32_t i = 0; country.ptr != NULL && i < program->market_count; i++)
         if (jd_str_eq(program->markets[i].country, country))
-            return program->markets[i].zone;
+            return &program->markets[i];
     return NULL;
 }
 
@@ -82,18 +82,38 @@ const struct jd_facts *jd_touches_facts(struct jd_touches *view)
     return view->facts = facts;
 }
 
-static const struct jd_zone *zone_of(struct jd_touches *view, const struct jd_event *event)
+/* A zone with a market's business days. Few differ within a view: the last one is kept. */
+static const struct jd_zone *with_workdays(struct jd_touches *view, const struct jd_zone *zone,
+                                           const struct jd_workdays *workdays)
+{
+    const struct jd_zone *last = view->worked;
+    if (last != NULL && last->workdays == workdays && last->at == zone->at && last->offsets == zone->offsets)
+        return last;
+    struct jd_zone *copy = jd_arena_alloc(view->arena, sizeof *copy);
+    *copy = *zone;
+    copy->workdays = workdays;
+    view->worked = copy;
+    return copy;
+}
+
+const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_event *event)
 {
     const struct jd_program *program = view->fold->program;
     if (!view->zone_known) {
         const struct jd_hcp_profile *profile = jd_touches_profile(view);
         view->zone_known = true;
+        view->market = profile == NULL ? NULL : market_of(program, profile->country);
         view->zone = profile == NULL ? NULL : zone_of_name(program, profile->zone);
-        if (profile != NULL && view->zone == NULL)
-            view->zone = zone_of_market(program, profile->country);
+        if (view->zone == NULL && view->market != NULL)
+            view->zone = view->market->zone;
     }
-    const struct jd_zone *market = view->zone == NULL ? zone_of_market(program, event->country) : view->zone;
-    return market == NULL ? program->default_zone : market;
+    const struct jd_market *market = view->market;
+    if (market == NULL && event != NULL)
+        market = market_of(program, event->country);
+    const struct jd_zone *zone = view->zone != NULL ? view->zone
+                                 : market != NULL   ? market->zone
+                                                    : program->default_zone;
+    return market == NULL || !program->workdays ? zone : with_workdays(view, zone, &market->workdays);
 }
 
 /* Where a touch is, or would be put. */
@@ -142,7 +162,7 @@ static void load(struct jd_touches *view, struct jd_touch *touch, const struct j
     *copy = *event;
     copy->engagement_id = touch->key;
     touch->event = copy;
-    touch->zone = zone_of(view, event);
+    touch->zone = jd_touches_zone(view, event);
 }
 
 void jd_touch_load(struct jd_touches *view, struct jd_touch *touch)

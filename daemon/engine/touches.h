@@ -41,8 +41,10 @@ struct jd_touches {
     const struct jd_state *state; /* may be NULL */
     struct jd_arena *arena;       /* borrowed */
     jd_time now;
-    const struct jd_zone *zone; /* of the physician's profile or its market; NULL: the touch's market */
-    bool zone_known;            /* it is looked up with the first touch that is loaded */
+    const struct jd_zone *zone;     /* of the physician's profile or its market; NULL: the touch's market */
+    const struct jd_market *market; /* of the physician's profile; NULL: the touch's */
+    const struct jd_zone *worked;   /* the last zone that was put together with business days */
+    bool zone_known;                /* they are looked up with the first touch that is loaded */
     const struct jd_hcp_profile *profile; /* after jd_touches_profile; NULL: none */
     bool profile_known;
     const struct jd_facts *facts; /* after jd_touches_facts */
@@ -55,6 +57,11 @@ struct jd_touches {
 
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena);
+/* The physician's profile; NULL: none. */
+const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view);
+/* In which a touch is reckoned, with the business days of its market: by the profile, else by the touch, else by
+ * the policy. `event` NULL: what is the physician's own. */
+const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_event *event);
 /* The touch of an entry, its body still closed; arena. */
 struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *slot);
 /* Reads its body, once. */

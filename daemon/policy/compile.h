@@ -21,6 +21,7 @@ struct jd_named_group {
 struct jd_pack;
 struct jd_compiled_rule;
 struct jd_market_file;
+struct jd_limit_table; /* limits.csv, policy/limits.c */
 
 struct jd_compile {
     struct jd_arena *arena;
@@ -30,6 +31,9 @@ struct jd_compile {
     struct jd_program *program;
     struct jd_named_group *groups; /* of policy.yaml, as written */
     uint32_t group_count;
+    struct jd_limit_table *limits; /* NULL: the policy has none */
+    struct jd_market *markets;     /* of the program; calendars.csv adds to them */
+    int64_t *longest;       /* by a number of business days: jd_workdays_longest + 1; 0: not asked yet */
     struct jd_zone **zones; /* as read; sorted into the program at the end */
     uint32_t zone_count, zone_capacity;
     struct jd_pack *packs; /* of policy.yaml: groups of countries that have a file of their own */
@@ -110,6 +114,8 @@ jd_read_value jd_read_country;  /* [jd_str] two capital letters */
 jd_read_value jd_read_zone;     /* [const struct jd_zone *] */
 
 /* A date or time as texts have it; the date's zone is the policy's. */
+JD_MUST_CHECK bool jd_span_of_text(struct jd_compile *c, struct jd_str text, struct jd_span *out);
+JD_MUST_CHECK bool jd_date_of_text(struct jd_str text, int64_t *day); /* days since 1970-01-01 */
 JD_MUST_CHECK bool jd_time_of_text(const struct jd_compile *c, struct jd_str text, jd_time *out);
 /* The zone of that name, read if need be; NULL: `*why` says what is wrong. */
 const struct jd_zone *jd_compile_zone(struct jd_compile *c, struct jd_str name, const char **why);
@@ -148,11 +154,28 @@ void jd_read_conditions(struct jd_compile *c, const struct jd_member *member,
 /* What a rule requires of a touch (predicates.c). */
 jd_read_value jd_read_predicate; /* [const struct jd_predicate *] */
 
+/* limits.csv (limits.c): reads it before the rules; after them, reports lines that no rule took. */
+void jd_compile_limits(struct jd_compile *c, const struct jd_bundle_file *file);
+void jd_finish_limits(struct jd_compile *c);
+
+/* Business days (calendars.c). */
+enum { JD_WORKDAYS_MAX = 1000 }; /* of a span */
+jd_read_value jd_read_weekend;   /* [uint8_t] days of jd_workdays */
+void jd_compile_calendars(struct jd_compile *c, const struct jd_bundle_file *file); /* calendars.csv */
+/* How many days so many business days can take, by any market of the program or by none; the program has such
+ * spans from now on. */
+int64_t jd_workdays_longest(struct jd_compile *c, int64_t count);
+
+/* Hints the nearest field of a touch, or of touch and profile. */
+void jd_suggest_field(struct jd_compile *c, struct jd_str written, bool profile);
+bool jd_same_field(const struct jd_field_ref *a, const struct jd_field_ref *b); /* its group too */
+
 /* A selector over touches (selectors.c). */
-jd_read_value jd_read_selector;      /* [jd_selector] */
-jd_read_value jd_read_selector_list; /* [struct jd_unless] one or a list, `joint` among them */
-jd_read_value jd_read_same;          /* [struct jd_fields] a field or a list of them */
-jd_read_value jd_read_different;     /* [struct jd_fields] the same, or {any: […]} */
+jd_read_value jd_read_selector;         /* [jd_selector] */
+jd_read_value jd_read_profile_selector; /* [jd_selector] over fields of the profile */
+jd_read_value jd_read_selector_list;    /* [struct jd_unless] one or a list, `joint` among them */
+jd_read_value jd_read_same;             /* [struct jd_fields] a field or a list of them */
+jd_read_value jd_read_different;        /* [struct jd_fields] the same, or {any: […]} */
 struct jd_unless {
     const struct jd_selector *items;
     uint32_t count;

@@ -275,7 +275,13 @@ static void change_rule(struct jd_compile *c, const struct jd_member *member,
         return;
     }
     for (uint32_t i = 0; i < changes->count; i++)
-        if (jd_parameter_of(&rule->rule, changes->members[i].key) == NULL)
+        if (jd_is_table(&changes->members[i].value))
+            jd_error_at(c, changes->members[i].value.place,
+                        "%.*s: a market takes nothing from a table that the rule does not: let the rule go by "
+                        "jurisdiction",
+                        changes->members[i].key.size < 80 ? (int)changes->members[i].key.size : 80,
+                        changes->members[i].key.ptr);
+        else if (jd_parameter_of(&rule->rule, changes->members[i].key) == NULL)
             unknown_parameter(c, changes->members[i].place, changes->members[i].key, &rule->rule);
     const struct jd_compiled_rule *base = leave(c, rule, market->name);
     base = base != NULL ? base : rule;
@@ -381,6 +387,9 @@ static void restrict_to(struct jd_compile *c, struct jd_selector *selector,
 void jd_rule_of_market(struct jd_compile *c, struct jd_compiled_rule *rule,
                        const struct jd_market_file *market)
 {
+    if (rule->rule.coverage != NULL)
+        jd_error_at(c, rule->node->place,
+                    "add: a rule of kind coverage is not a market's: name the country in who:");
     if (rule->local != NULL)
         jd_error_at(c, jd_node_member(rule->node, "local")->place,
                     "local: is for rules of the centre: a market's own rule is local already");

@@ -34,9 +34,22 @@ static bool read_decimal(struct jd_compile *c, const char *name, const struct jd
 
 /* ---- over which time ---------------------------------------------------------------------------- */
 
+void jd_read_within(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    struct written_rule *w = out;
+    if (jd_is_table(node))
+        jd_read_table(c, key, node, w, false);
+    else
+        jd_read_span(c, key, node, &w->rule.within);
+}
+
 void jd_read_window(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     struct jd_span span = {0};
+    if (jd_is_table(node)) {
+        jd_read_table(c, key, node, out, false);
+        return;
+    }
     jd_read_span(c, key, node, &span);
     if (span.unit != 0 && span.amount == 0)
         jd_error_at(c, node->place, "window: must be longer than nothing");
@@ -86,12 +99,20 @@ void jd_read_report(struct jd_compile *c, const struct jd_key *key, const struct
 
 void jd_read_limit(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    (void)read_decimal(c, key->name, node, &((struct written_rule *)out)->limit); /* reported there */
+    if (jd_is_table(node))
+        jd_read_table(c, key, node, out, true);
+    else
+        (void)read_decimal(c, key->name, node, &((struct written_rule *)out)->limit); /* reported there */
 }
 
 void jd_read_at_least(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    (void)read_decimal(c, key->name, node, &((struct written_rule *)out)->at_least);
+    struct written_rule *w = out;
+    w->rule.at_least = true;
+    if (jd_is_table(node))
+        jd_read_table(c, key, node, w, true);
+    else
+        (void)read_decimal(c, key->name, node, &w->at_least);
 }
 
 /* A field, or a group, with one value. */
@@ -316,32 +337,44 @@ static bool one_of(struct jd_compile *c, const struct jd_node *node, const char 
     return count == 1;
 }
 
-static void clash_whole(struct jd_compile *c, const struct jd_node *value, const char *name)
+const char *jd_limit_problem(const struct written_rule *w, struct jd_decimal limit, const char **hint)
 {
-    jd_expected(c, value, name, "a whole number");
-    jd_problem_hint(c->problems, "touches are counted one by one; weights: lets one count for less");
+    bool whole = w->rule.measure == JD_MEASURE_COUNT || w->rule.measure == JD_MEASURE_DISTINCT ||
+                 w->rule.measure == JD_MEASURE_QUANTITY;
+    *hint = NULL;
+    if (whole && limit.scale != 0) {
+        *hint = "touches are counted one by one; weights: lets one count for less";
+        return "a whole number";
+    }
+    if (takes(w, JD_TAKES_COVERAGE) && limit.units > JD_GOAL_MAX)
+        return "at most 1000000";
+    if (w->rule.at_least && limit.units == 0) {
+        *hint = "at_least: 1 raises at the first";
+        return "a number that is more than 0";
+    }
+    return limit.units < 0 ? "a number that is not negative" : NULL;
+}
+
+/* The limit that is written, if one is. */
+static void finish_goal(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
+{
+    w->rule.limit = w->rule.at_least ? w->at_least : w->limit;
+    if (w->rule.limit.scale == JD_DECIMAL_NONE)
+        return; /* it comes from a table, or was reported where it was read */
+    const char *name = w->rule.at_least ? "at_least" : "limit", *hint;
+    const char *problem = jd_limit_problem(w, w->rule.limit, &hint);
+    if (problem != NULL)
+        jd_expected(c, &jd_node_member(node, name)->value, name, problem);
+    if (hint != NULL)
+        jd_problem_hint(c->problems, "%s", hint);
 }
 
 static void finish_limit(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
 {
     static const char *const keys[] = {"limit", "at_least", NULL};
-    if (!one_of(c, node, keys,
-                "limit: and at_least:", "limit: 3 raises at more than 3, at_least: 3 at 3 already"))
-        return;
-    w->rule.at_least = w->at_least.scale != JD_DECIMAL_NONE;
-    w->rule.limit = w->rule.at_least ? w->at_least : w->limit;
-    if (w->rule.limit.scale == JD_DECIMAL_NONE)
-        return; /* reported where it was read */
-    const char *name = w->rule.at_least ? "at_least" : "limit";
-    const struct jd_node *value = &jd_node_member(node, name)->value;
-    bool whole = w->rule.measure == JD_MEASURE_COUNT || w->rule.measure == JD_MEASURE_DISTINCT ||
-                 w->rule.measure == JD_MEASURE_QUANTITY;
-    if (whole && w->rule.limit.scale != 0)
-        clash_whole(c, value, name);
-    else if (w->rule.limit.units < 0)
-        jd_error_at(c, value->place, "%s: must not be negative", name);
-    else if (w->rule.at_least && w->rule.limit.units == 0)
-        clash(c, value->place, "at_least: must be more than 0", "at_least: 1 raises at the first");
+    if (one_of(c, node, keys,
+               "limit: and at_least:", "limit: 3 raises at more than 3, at_least: 3 at 3 already"))
+        finish_goal(c, w, node);
 }
 
 static bool from_first(struct jd_compile *c, const struct jd_node *node)
@@ -454,6 +487,10 @@ void jd_finish_parameters(struct jd_compile *c, struct written_rule *w, const st
         return;
     if (takes(w, JD_TAKES_LIMIT))
         finish_counted(c, w, node);
+    if (takes(w, JD_TAKES_COVERAGE)) {
+        finish_goal(c, w, node);
+        jd_finish_coverage(c, w, node);
+    }
     if (takes(w, JD_TAKES_DURATIONS))
         w->rule.durations = w->durations;
     if (takes(w, JD_TAKES_A_HAPPENED))

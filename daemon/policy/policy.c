@@ -122,6 +122,7 @@ static void read_countries(struct jd_compile *c, const struct jd_key *key, const
 const struct jd_key jd_market_keys[] = {
     {"zone", jd_read_zone, .offset = offsetof(struct written_market, market.zone)},
     {"countries", read_countries, .offset = offsetof(struct written_market, countries)},
+    {"weekend", jd_read_weekend, .offset = offsetof(struct written_market, market.workdays.weekend)},
     {0},
 };
 
@@ -170,7 +171,7 @@ static void read_markets(struct jd_compile *c, const struct jd_key *key, const s
     for (uint32_t i = 0; i < node->count; i++) {
         const struct jd_member *member = &node->members[i];
         struct jd_node name = {.kind = JD_NODE_SCALAR, .place = member->place, .text = member->key};
-        struct written_market read = {0};
+        struct written_market read = {.market.workdays.weekend = JD_WEEKEND_USUAL};
         bool is_map = jd_read_map(c, &member->value, "a market", jd_market_keys, NULL, &read);
         bool has_zone = jd_node_member(&member->value, "zone") != NULL,
              is_pack = jd_node_member(&member->value, "countries") != NULL;
@@ -321,7 +322,6 @@ const struct jd_key jd_policy_keys[] = {
     {.name = "markets", .read = read_markets},
     {.name = "groups", .read = read_groups},
     {.name = "audiences"},
-    {.name = "calendars"},
     {.name = "keys"},
     {0},
 };
@@ -333,7 +333,7 @@ void jd_compile_policy(struct jd_compile *c, const struct jd_node *root)
         return;
     *c->program = w.program;
     c->program->default_zone = w.zone;
-    c->program->markets = w.markets;
+    c->program->markets = c->markets = w.markets;
     settle_zones(c, w.markets);
 }
 
@@ -359,11 +359,10 @@ static bool is_below(struct jd_str name, const char *directory)
 
 static void check_files(struct jd_compile *c)
 {
-    static const char *const known[] = {"policy.yaml", "conflicts.yaml", "channels.yaml", "content.csv",
-                                        NULL};
-    static const char *const later[] = {"actors.csv",    "accounts.csv",  "products.csv",
-                                        "compass.csv",   "limits.csv",    "calendars",
-                                        "calendars.csv", "blackouts.csv", "journeys/"};
+    static const char *const known[] = {
+        "policy.yaml", "conflicts.yaml", "channels.yaml", "content.csv", "calendars.csv", "limits.csv", NULL};
+    static const char *const later[] = {"actors.csv",  "accounts.csv",  "products.csv",
+                                        "compass.csv", "blackouts.csv", "journeys/"};
     for (uint32_t i = 0; i < c->bundle->count; i++) {
         struct jd_str name = c->bundle->files[i].name;
         bool is_known = is_below(name, JD_BUNDLE_ZONES) || jd_market_name(name).ptr != NULL, is_later = false;
@@ -390,6 +389,12 @@ static void compile_files(struct jd_compile *c)
         jd_compile_policy(c, tree);
     if (c->program->zone_count == 0) /* so that what follows has zones to reckon with */
         settle_zones(c, NULL);
+    const struct jd_bundle_file *calendars = jd_bundle_file(c->bundle, JD_STR("calendars.csv"));
+    if (calendars != NULL)
+        jd_compile_calendars(c, calendars);
+    const struct jd_bundle_file *limits = jd_bundle_file(c->bundle, JD_STR("limits.csv"));
+    if (limits != NULL)
+        jd_compile_limits(c, limits);
     tree = tree_of(c, "conflicts.yaml", true);
     if (tree != NULL)
         jd_compile_rules(c, tree, NULL);

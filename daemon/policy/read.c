@@ -178,18 +178,23 @@ void jd_read_country(struct jd_compile *c, const struct jd_key *key, const struc
         jd_expected(c, node, key->name, "a country (ISO 3166: two capital letters)");
 }
 
-static const char *const spans_expected =
-    "a span of time (90m, 48h, 7d, 2w, 3mo, 1y, or {days: n}, {months: n}, {years: n})";
+static const char *const spans_expected = "a span of time (90m, 48h, 7d, 2w, 3mo, 1y, 5bd, or {days: n}, "
+                                          "{months: n}, {years: n}, {business_days: n})";
 
-/* Takes "3mo" and "{days: 3}" apart; the unit is JD_SPAN_MS for exact ones. */
-static bool span_of_text(struct jd_str text, struct jd_span *out)
+/* Takes "3mo" and "5bd" apart; the unit is JD_SPAN_MS for exact ones. */
+static bool split_span(struct jd_str text, struct jd_span *out)
 {
     int64_t amount;
     struct jd_str unit;
     *out = (struct jd_span){.text = text, .unit = JD_SPAN_MS};
     if (jd_value_duration(text, &out->amount))
         return true;
-    bool is_months = jd_value_amount(text, &amount, &unit) && jd_str_eq(unit, JD_STR("mo"));
+    if (jd_value_amount(text, &amount, &unit) && jd_str_eq(unit, JD_STR("bd"))) {
+        out->unit = JD_SPAN_BUSINESS_DAYS;
+        out->amount = amount;
+        return true;
+    }
+    bool is_months = jd_str_eq(unit, JD_STR("mo"));
     if (!is_months && !(unit.size == 1 && unit.ptr[0] == 'y'))
         return false;
     out->unit = JD_SPAN_MONTHS;
@@ -203,8 +208,10 @@ static bool span_of_map(struct jd_compile *c, const struct jd_node *node, struct
         const char *name;
         enum jd_span_unit unit;
         int64_t factor;
-    } units[] = {
-        {"days", JD_SPAN_DAYS_LOCAL, 1}, {"months", JD_SPAN_MONTHS, 1}, {"years", JD_SPAN_MONTHS, 12}};
+    } units[] = {{"days", JD_SPAN_DAYS_LOCAL, 1},
+                 {"months", JD_SPAN_MONTHS, 1},
+                 {"years", JD_SPAN_MONTHS, 12},
+                 {"business_days", JD_SPAN_BUSINESS_DAYS, 1}};
     if (node->count != 1 || node->members[0].value.kind != JD_NODE_SCALAR)
         return false;
     const struct jd_member *member = &node->members[0];
@@ -230,15 +237,31 @@ static bool span_fits(const struct jd_span *span)
         return span->amount <= JD_WINDOW_MAX / JD_DAY;
     case JD_SPAN_MONTHS:
         return span->amount <= 1200;
+    case JD_SPAN_BUSINESS_DAYS:
+        return span->amount <= JD_WORKDAYS_MAX;
     }
     return false;
+}
+
+static void complete_span(struct jd_compile *c, struct jd_span *span)
+{
+    if (span->unit == JD_SPAN_BUSINESS_DAYS)
+        span->longest = jd_workdays_longest(c, span->amount);
+}
+
+bool jd_span_of_text(struct jd_compile *c, struct jd_str text, struct jd_span *out)
+{
+    if (!split_span(text, out) || !span_fits(out))
+        return false;
+    complete_span(c, out);
+    return true;
 }
 
 void jd_read_span(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     struct jd_span span = {0};
     int64_t bare;
-    bool ok = node->kind == JD_NODE_SCALAR ? span_of_text(node->text, &span)
+    bool ok = node->kind == JD_NODE_SCALAR ? split_span(node->text, &span)
                                            : node->kind == JD_NODE_MAP && span_of_map(c, node, &span);
     if (!ok) {
         jd_expected(c, node, key->name, spans_expected);
@@ -247,8 +270,10 @@ void jd_read_span(struct jd_compile *c, const struct jd_key *key, const struct j
                             JD_STR_ARG(node->text), JD_STR_ARG(node->text));
     } else if (!span_fits(&span)) {
         jd_error_at(c, node->place, "%s: is out of range", key->name);
-        jd_problem_hint(c->problems, "at most 100 years");
+        jd_problem_hint(c->problems, span.unit == JD_SPAN_BUSINESS_DAYS ? "at most 1000 business days"
+                                                                        : "at most 100 years");
     } else {
+        complete_span(c, &span);
         *(struct jd_span *)out = span;
     }
 }
@@ -256,7 +281,8 @@ void jd_read_span(struct jd_compile *c, const struct jd_key *key, const struct j
 void jd_read_duration(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     struct jd_span span;
-    if (node->kind != JD_NODE_SCALAR || !span_of_text(node->text, &span)) {
+    if (node->kind != JD_NODE_SCALAR || !split_span(node->text, &span) ||
+        span.unit == JD_SPAN_BUSINESS_DAYS) {
         jd_expected(c, node, key->name, "a duration (90m, 48h, 7d, 2w, 3mo, 1y)");
         return;
     }
@@ -275,8 +301,8 @@ void jd_read_duration(struct jd_compile *c, const struct jd_key *key, const stru
     *(int64_t *)out = ms;
 }
 
-/* yyyy-mm-dd; false: it is no date. */
-static bool date_of_text(struct jd_str text, int64_t *day)
+/* yyyy-mm-dd. */
+bool jd_date_of_text(struct jd_str text, int64_t *day)
 {
     int64_t year, month, date;
     if (text.size != 10 || text.ptr[4] != '-' || text.ptr[7] != '-' || text.ptr[0] == '-' ||
@@ -293,7 +319,7 @@ static bool date_of_text(struct jd_str text, int64_t *day)
 bool jd_time_of_text(const struct jd_compile *c, struct jd_str text, jd_time *out)
 {
     int64_t day;
-    if (!date_of_text(text, &day))
+    if (!jd_date_of_text(text, &day))
         return jd_time_parse(text, out);
     *out = jd_local_instant(c->program->default_zone, day * JD_DAY);
     return *out >= JD_TIME_MIN && *out <= JD_TIME_MAX;

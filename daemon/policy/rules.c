@@ -211,7 +211,7 @@ const struct jd_key jd_rule_keys[] = {
     {"of", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_OF},
     {"a", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_A_B},
     {"b", jd_read_selector, .offset = RULE(b), .parameter = JD_TAKES_A_B},
-    {"within", jd_read_span, .offset = RULE(within), .parameter = JD_TAKES_WITHIN},
+    {"within", jd_read_within, .parameter = JD_TAKES_WITHIN},
     {"without", jd_read_selector, .offset = RULE(c), .parameter = JD_TAKES_WITHOUT},
     {"until", jd_read_selector, .offset = RULE(c), .parameter = JD_TAKES_UNTIL},
     {"max_open", jd_read_span, .offset = RULE(within), .parameter = JD_TAKES_UNTIL},
@@ -219,11 +219,13 @@ const struct jd_key jd_rule_keys[] = {
     {"inclusive", jd_read_truth, .offset = RULE(inclusive), .parameter = JD_TAKES_ANSWER},
     {"resolve_within", jd_read_span, .offset = RULE(resolve_within), .parameter = JD_TAKES_ANSWER},
     {"window", jd_read_window, .parameter = JD_TAKES_WINDOW},
-    {"period", jd_read_period, .parameter = JD_TAKES_WINDOW},
+    {"period", jd_read_period, .parameter = JD_TAKES_WINDOW | JD_TAKES_COVERAGE},
     {"per", jd_read_per, .parameter = JD_TAKES_WINDOW},
     {"report", jd_read_report, .parameter = JD_TAKES_WINDOW},
     {"limit", jd_read_limit, .parameter = JD_TAKES_LIMIT},
-    {"at_least", jd_read_at_least, .parameter = JD_TAKES_LIMIT},
+    {"at_least", jd_read_at_least, .parameter = JD_TAKES_LIMIT | JD_TAKES_COVERAGE},
+    {"who", jd_read_profile_selector, .offset = HERE(coverage.who), .parameter = JD_TAKES_COVERAGE},
+    {"on_track", jd_read_on_track, .offset = HERE(coverage.on_track), .parameter = JD_TAKES_COVERAGE},
     {"distinct", jd_read_distinct, .parameter = JD_TAKES_COUNT},
     {"weights", jd_read_weights, .parameter = JD_TAKES_COUNT},
     {"sum", jd_read_sum, .parameter = JD_TAKES_SUM},
@@ -236,8 +238,6 @@ const struct jd_key jd_rule_keys[] = {
     {"lead", read_lead, .offset = RULE(within), .parameter = JD_TAKES_LEAD},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
     /* Keys of kinds and features that are not there yet. */
-    {.name = "who"},
-    {.name = "on_track"},
     {.name = "link"},
     {.name = "axis"},
     {.name = "over"},
@@ -266,7 +266,6 @@ static void read_nothing(struct jd_compile *c, const struct jd_key *key, const s
 
 static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct jd_node *node)
 {
-    static const struct jd_str later[] = {{"coverage", 8}};
     const struct jd_member *member = jd_node_member(node, "kind");
     if (member == NULL || jd_node_is_null(&member->value))
         return NULL; /* said by the table of keys */
@@ -282,12 +281,6 @@ static const struct jd_conflict_kind *kind_of(struct jd_compile *c, const struct
         return on_facts;
     if (kind != NULL)
         return kind;
-    for (size_t i = 0; i < JD_COUNT(later); i++)
-        if (jd_str_eq(name, later[i])) {
-            jd_error_at(c, member->value.place, "kind: " JD_STR_FMT " is not supported by this version",
-                        JD_STR_ARG(name));
-            return NULL;
-        }
     const char *names[KINDS_MAX + 1];
     uint32_t count = 0;
     for (const struct jd_conflict_kind *k = jd_conflict_kinds; k->name != NULL && count < KINDS_MAX; k++)
@@ -325,7 +318,7 @@ static void begin_rule(struct jd_compile *c, struct written_rule *w)
     w->rule.valid_from = w->rule.valid_to = JD_TIME_NONE;
     w->rule.resolve_within = (struct jd_span){.unit = JD_SPAN_MS, .amount = 365 * JD_DAY};
     w->rule.plus = (struct jd_span){.unit = JD_SPAN_MS};
-    w->limit.scale = w->at_least.scale = JD_DECIMAL_NONE;
+    w->limit.scale = w->at_least.scale = w->coverage.on_track.scale = JD_DECIMAL_NONE;
     if (w->rule.kind != NULL && (w->rule.kind->optional & JD_TAKES_SUM) != 0)
         w->rule.measure = JD_MEASURE_AMOUNT;
     w->durations = jd_arena_array(c->arena, JD_CHANNEL_END_, sizeof *w->durations);
@@ -366,6 +359,7 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
         (rule->kind->required & JD_TAKES_WITHIN) != 0)
         jd_error_at(c, within->value.place, "within: expected 0h, which is all that rules on facts compare");
     jd_finish_parameters(c, w, node);
+    jd_finish_table(c, w, node);
     check_fires(c, w, node->place);
 }
 
@@ -458,4 +452,5 @@ void jd_settle_rules(struct jd_compile *c)
     }
     c->program->rules = rules;
     c->program->rule_count = c->rule_count;
+    jd_finish_limits(c);
 }

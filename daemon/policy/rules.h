@@ -14,7 +14,10 @@ struct written_rule {
     struct jd_span window;             /* unit 0: not written */
     struct jd_field_ref distinct;
     bool has_distinct, has_weights, has_per;
-    int64_t *durations;          /* of overlap */
+    int64_t *durations; /* of overlap */
+    struct jd_coverage coverage;
+    struct jd_limits limits; /* which of the two come from a table, and */
+    struct jd_fields by;     /* by which fields */
     const struct jd_node *local; /* local:, or NULL */
 };
 
@@ -34,10 +37,25 @@ uint8_t jd_read_symbol(struct jd_compile *c, const struct jd_key *key, const str
                        const struct jd_symbols *symbols, const char *expected);
 
 /* Readers of parameters; the target is the written rule. */
-jd_read_value jd_read_window, jd_read_report, jd_read_limit, jd_read_at_least, jd_read_period, jd_read_per,
-    jd_read_distinct, jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;
+jd_read_value jd_read_within, jd_read_window, jd_read_report, jd_read_limit, jd_read_at_least, jd_read_period,
+    jd_read_per, jd_read_distinct, jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;
+jd_read_value jd_read_on_track; /* [jd_decimal] (coverage.c) */
 /* [jd_severity_case] observed: { gt: 5 } */
 jd_read_value jd_read_observed;
+
+/* What coverage must have, and the values that it expects (coverage.c). */
+void jd_finish_coverage(struct jd_compile *c, struct written_rule *w, const struct jd_node *node);
+
+/* { table: limits, by: [fields] } in the place of a limit or a span (limits.c). */
+bool jd_is_table(const struct jd_node *node);
+void jd_read_table(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                   struct written_rule *w, bool is_limit);
+/* Moves what the table has for the rule into it. */
+void jd_finish_table(struct jd_compile *c, struct written_rule *w, const struct jd_node *node);
+/* A field of the touch or the profile, or a group; false: there is none. */
+JD_MUST_CHECK bool jd_by_ref_of(struct jd_compile *c, struct jd_str name, struct jd_field_ref *out);
+/* What a limit should be, and is not, with a hint or NULL; NULL: it is right. */
+const char *jd_limit_problem(const struct written_rule *w, struct jd_decimal limit, const char **hint);
 
 /* What the parameters must be together, as the rule's kind has it; moves them into the rule. */
 void jd_finish_parameters(struct jd_compile *c, struct written_rule *w, const struct jd_node *node);

@@ -19,7 +19,7 @@ enum {
 
 static const char *const operator_names[] = {"in", "not_in", "ne", "lt", "le", "gt", "ge", "exists", NULL};
 
-static void fill_field_names(const char *names[NAMES_MAX])
+static uint32_t fill_field_names(const char *names[NAMES_MAX])
 {
     static const char *const also[] = {"actor.id", "actor.role", "actor.team", "outcome"};
     uint32_t count = 0;
@@ -29,6 +29,38 @@ static void fill_field_names(const char *names[NAMES_MAX])
         names[count++] = also[i];
     names[count++] = "attributes.<key>";
     names[count] = NULL;
+    return count;
+}
+
+void jd_suggest_field(struct jd_compile *c, struct jd_str written, bool profile)
+{
+    const char *names[NAMES_MAX];
+    uint32_t count = fill_field_names(names);
+    for (uint32_t i = 0; profile && i < JD_FIELD_PROFILE_ATTRIBUTE; i++)
+        names[count++] = jd_profile_fields[i].name;
+    names[count] = NULL;
+    jd_problem_suggest(c->problems, written, names);
+}
+
+bool jd_same_field(const struct jd_field_ref *a, const struct jd_field_ref *b)
+{
+    return a->field == b->field && a->profile == b->profile && jd_str_eq(a->attribute, b->attribute) &&
+           a->group == b->group;
+}
+
+static bool profile_field_of(struct jd_compile *c, struct jd_place place, struct jd_str name,
+                             struct jd_field_ref *out)
+{
+    const char *names[JD_PROFILE_FIELD_END_ + 1];
+    if (jd_profile_ref_of(name, out))
+        return true;
+    for (uint32_t i = 0; i < JD_FIELD_PROFILE_ATTRIBUTE; i++)
+        names[i] = jd_profile_fields[i].name;
+    names[JD_FIELD_PROFILE_ATTRIBUTE] = "attributes.<key>";
+    names[JD_FIELD_PROFILE_ATTRIBUTE + 1] = NULL;
+    jd_error_at(c, place, "a profile has no field \"%.*s\"", name.size < 80 ? (int)name.size : 80, name.ptr);
+    jd_problem_suggest(c->problems, name, names);
+    return false;
 }
 
 /* The field that a policy names; false: reported. */
@@ -37,10 +69,8 @@ static bool field_of(struct jd_compile *c, struct jd_place place, struct jd_str 
 {
     if (jd_field_ref_of(jd_str_eq(name, JD_STR("outcome")) ? JD_STR("outcome.code") : name, out))
         return true;
-    const char *names[NAMES_MAX];
-    fill_field_names(names);
     jd_error_at(c, place, "a touch has no field \"%.*s\"", name.size < 80 ? (int)name.size : 80, name.ptr);
-    jd_problem_suggest(c->problems, name, names);
+    jd_suggest_field(c, name, false);
     return false;
 }
 
@@ -261,7 +291,7 @@ static uint64_t codes_left(const struct jd_condition *x)
     return x->op == JD_IN ? x->enum_set : x->op == JD_NOT_IN ? ~x->enum_set : UINT64_MAX;
 }
 
-static bool same_field(const struct jd_field_ref *a, const struct jd_field_ref *b)
+static bool names_same(const struct jd_field_ref *a, const struct jd_field_ref *b)
 {
     return a->field == b->field && jd_str_eq(a->attribute, b->attribute);
 }
@@ -291,7 +321,7 @@ static bool contradict(const struct jd_condition *x, const struct jd_condition *
     if (x->ref.field == JD_FIELD_ROLE && y->ref.field == JD_FIELD_FUNCTION && x->enum_set != 0 &&
         x->op == JD_IN)
         return (functions_of(x->enum_set) & codes_left(y)) == 0;
-    if (!same_field(&x->ref, &y->ref) || jd_touch_fields[x->ref.field].many)
+    if (!names_same(&x->ref, &y->ref) || jd_touch_fields[x->ref.field].many)
         return false;
     if ((x->op == JD_ABSENT) != (y->op == JD_ABSENT))
         return true;
@@ -343,6 +373,23 @@ static void empty_unless(struct jd_compile *c, const struct jd_key *key, struct 
     jd_problem_hint(c->problems, "say which: { initiated_by: hcp }; or leave %s: out", key->name);
 }
 
+void jd_read_profile_selector(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                              void *out)
+{
+    struct jd_conditions b = jd_conditions_begin(c);
+    if (node->kind != JD_NODE_MAP) {
+        jd_expected(c, node, key->name, "a selector over the profile, such as { tier: [A, B] }");
+        return;
+    }
+    for (uint32_t i = 0; i < node->count; i++) {
+        struct jd_field_ref ref;
+        if (profile_field_of(c, node->members[i].place, node->members[i].key, &ref))
+            jd_read_conditions(c, &node->members[i], jd_field_of(&ref), ref, &b);
+    }
+    c->program->profiles = true;
+    *(struct jd_selector *)out = (struct jd_selector){.conditions = b.items, .count = b.count};
+}
+
 void jd_read_selector_list(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                            void *out)
 {
@@ -376,7 +423,7 @@ bool jd_selectors_disjoint(const struct jd_selector *a, const struct jd_selector
         return false;
     for (uint32_t i = 0; i < a->count; i++)
         for (uint32_t j = 0; j < b->count; j++)
-            if (same_field(&a->conditions[i].ref, by) && contradict(&a->conditions[i], &b->conditions[j]))
+            if (names_same(&a->conditions[i].ref, by) && contradict(&a->conditions[i], &b->conditions[j]))
                 return true;
     return false;
 }
@@ -417,7 +464,7 @@ static void read_fields(struct jd_compile *c, const struct jd_key *key, const st
         if (!read_field_or_group(c, key, &nodes[i], &ref))
             continue;
         for (uint32_t j = 0; j < out->count; j++)
-            if (same_field(&items[j], &ref) && items[j].group == ref.group)
+            if (jd_same_field(&items[j], &ref))
                 jd_error_at(c, nodes[i].place, "%s: the field is named twice", key->name);
         items[out->count++] = ref;
     }

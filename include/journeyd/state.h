@@ -71,7 +71,8 @@ struct jd_trigger_entry {
         trigger; /* trigger_id absent: the last decision was "nothing". Without hcp_id, reasons, policy */
 };
 
-/* Body of DEADLINE: the rule, and the entry of the engagement that bears the instance. */
+/* Body of DEADLINE: the rule, and the entry of the engagement that bears the instance; empty: the rule looks at
+ * the physician, whatever was done. */
 struct jd_deadline_entry {
     struct jd_str rule, engagement;
 };

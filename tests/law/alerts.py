@@ -6,7 +6,7 @@ import collections
 import hashlib
 
 import kinds
-from civil import Zone
+from civil import USUAL, Zone
 from events import engagement_of, in_order, market, touch_time
 
 
@@ -47,18 +47,20 @@ class Key:
         """What is known of facts."""
         return []
 
-    def view(self):
+    def view(self, now=None):
         """How rules see things; a new one when anything is learnt of facts."""
         if self.known_view is None or self.known_view[:2] != (self.facts_known, self.profile):
             view = kinds.View(self.policy, self.zone, self.profile, self.records())
             self.known_view = (self.facts_known, self.profile, view)
+        self.known_view[2].now = now
         return self.known_view[2]
 
     def zone(self, event):
         """In which a touch is reckoned: the key's own, else that of its market, else the policy's."""
         profile, markets = self.profile or {}, self.policy["markets"]
         name = profile.get("zone") or markets.get(profile.get("country")) or markets.get(event.get("country"))
-        return Zone(name or self.policy["zone"])
+        country = profile.get("country") if profile.get("country") in markets else event.get("country")
+        return Zone(name or self.policy["zone"], self.policy.get("calendars", {}).get(country, USUAL))
 
     def lapse_time(self, event):
         graces = [self.policy.get("graces", {}).get(name) for name in
@@ -80,8 +82,10 @@ class Key:
         for rule in self.rules:
             on_facts = rule["kind"] == "eligibility" or "subject" in rule
             key = (*touches, self.facts_known) if on_facts else touches
+            if "who" in rule or any(isinstance(bound, dict) and "table" in bound for bound in rule.values()):
+                key = (*key, id(self.profile), self.zone({}).day(now) if "who" in rule else None)
             if self.memo.get(rule["id"], (None,))[0] != key:
-                self.memo[rule["id"]] = key, standing, kinds.instances(rule, standing, self.view())
+                self.memo[rule["id"]] = key, standing, kinds.instances(rule, standing, self.view(now))
             for found in self.memo[rule["id"]][2]:
                 answer[rule["id"], found.instance] = found.rule, found
         return answer
@@ -144,7 +148,9 @@ class Key:
         """The moments at which something changes by itself: plans lapse, deadlines pass. With how many do at once."""
         plans = (self.lapse_time(v) for v in self.versions().values() if v["phase"] == "planned")
         deadlines = (found.since + 1 for _, found in self.found(self.now).values() if found.since is not None)
-        return collections.Counter((*plans, *deadlines))
+        judged = (kinds.coverage_due(rule, self.zone({}), self.now) for rule in self.rules
+                  if rule["kind"] == "coverage" and kinds.wanted(rule, self.profile))
+        return collections.Counter((*plans, *deadlines, *(moment for moment in judged if moment is not None)))
 
     def advance(self, now):
         """Time passes: plans lapse and deadlines pass one after the other, each looked at when it does."""

@@ -1,6 +1,7 @@
 """Civil time: zones, dates, calendar periods, and the spans that a policy can write.
 
-A span is {"ms": n}, exact; {"days": n}, local dates; or {"months": n}, civil, forward from the earlier moment.
+A span is {"ms": n}, exact; {"days": n}, local dates; {"months": n}, civil, forward from the earlier moment; or
+{"business_days": n}, the days that are neither of the weekend nor holidays.
 """
 import calendar
 import datetime
@@ -11,16 +12,20 @@ UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(1970, 1, 1)
 
 
+USUAL = (frozenset((6, 7)), frozenset())  # a calendar: days of the week (1 Monday) and dates on which nobody works
+
+
 class Zone:
-    """Local reckoning in one IANA zone."""
+    """Local reckoning in one IANA zone, with a calendar of business days."""
     cache = {}
 
-    def __new__(cls, name):
-        if name not in cls.cache:
-            self = cls.cache[name] = super().__new__(cls)
+    def __new__(cls, name, calendar_=USUAL):
+        if (name, calendar_) not in cls.cache:
+            self = cls.cache[name, calendar_] = super().__new__(cls)
             self.info = zoneinfo.ZoneInfo(name)
+            self.weekend, self.holidays = calendar_
             self.days, self.ends, self.labels = {}, {}, {}
-        return cls.cache[name]
+        return cls.cache[name, calendar_]
 
     def local(self, ms):
         return (datetime.datetime.fromtimestamp(ms // 1000, UTC).astimezone(self.info)
@@ -51,6 +56,22 @@ class Zone:
         day = min(t.day, calendar.monthrange(year, month + 1)[1])
         return self.instant(t.replace(year=year, month=month + 1, day=day))
 
+    def works(self, day):
+        date = datetime.date.fromordinal(day)
+        return date.isoweekday() not in self.weekend and date not in self.holidays
+
+    def plus_business_days(self, ms, count):
+        """The same local time on the count-th business day after; what is on none counts as the next one's 00:00."""
+        t = self.local(ms).replace(tzinfo=None)
+        if not self.works(t.toordinal()):
+            t = datetime.datetime.combine(t.date(), datetime.time())
+            while not self.works(t.toordinal()):
+                t += datetime.timedelta(days=1)
+        while count > 0:
+            t += datetime.timedelta(days=1)
+            count -= self.works(t.toordinal())
+        return self.instant(t)
+
     def end(self, ms, span):
         """The first instant after a window that begins at `ms` and is `span` long: with days, so many dates."""
         key = ms, *span.items()
@@ -59,6 +80,8 @@ class Zone:
                 self.ends[key] = ms + span["ms"]
             elif "days" in span:
                 self.ends[key] = self.midnight(self.day(ms) + span["days"])
+            elif "business_days" in span:
+                self.ends[key] = self.plus_business_days(ms, span["business_days"])
             else:
                 self.ends[key] = self.plus_months(ms, span["months"])
         return self.ends[key]
@@ -75,6 +98,14 @@ class Zone:
         if key not in self.labels:
             self.labels[key] = label(datetime.date.fromordinal(self.day(ms)), kind)
         return self.labels[key]
+
+    def period_day(self, ms, kind):
+        """The first date of the calendar period around `ms`."""
+        date = datetime.date.fromordinal(self.day(ms))
+        if kind == "week":
+            return date.toordinal() - date.isoweekday() + 1
+        month = {"month": date.month, "quarter": (date.month - 1) // 3 * 3 + 1}.get(kind, 1)
+        return date.toordinal() if kind == "day" else datetime.date(date.year, month, 1).toordinal()
 
     def period_end(self, ms, kind):
         """The first instant after the calendar period around `ms`."""

@@ -2,6 +2,7 @@
 repeated ids are common and not rare."""
 import datetime
 import decimal
+import itertools
 import json
 import os
 
@@ -62,32 +63,34 @@ def random_selector(rng, phases=0.05):
 
 
 def spans(*texts):
-    unit = {"h": ("ms", HOUR), "d": ("ms", MS_DAY), "dates": ("days", 1), "mo": ("months", 1)}
+    unit = {"h": ("ms", HOUR), "d": ("ms", MS_DAY), "dates": ("days", 1), "mo": ("months", 1),
+            "bd": ("business_days", 1)}
     return [{unit[u][0]: int(n) * unit[u][1]} for n, u in (text.split() for text in texts)]
 
 
-WITHIN = spans("0 h", "12 h", "36 h", "3 d", "7 d", "0 dates", "1 dates", "3 dates", "1 mo")
-AFTER = spans("12 h", "36 h", "3 d", "7 d", "1 dates", "3 dates", "1 mo")
-WINDOW = spans("12 h", "36 h", "3 d", "7 d", "1 dates", "2 dates", "3 dates", "1 mo")
+WITHIN = spans("0 h", "12 h", "36 h", "3 d", "7 d", "0 dates", "1 dates", "3 dates", "1 mo", "0 bd",
+               "2 bd")
+AFTER = spans("12 h", "36 h", "3 d", "7 d", "1 dates", "3 dates", "1 mo", "1 bd", "4 bd")
+WINDOW = spans("12 h", "36 h", "3 d", "7 d", "1 dates", "2 dates", "3 dates", "1 mo", "1 bd", "3 bd")
 VARIANTS = {
     "proximity": "proximity", "overlap": "overlap", "sequence": "sequence", "absence": "absence",
     "requires": "requires", "until": "until", "frequency rolling": "frequency", "frequency calendar": "frequency",
     "frequency touch": "frequency", "frequency first": "frequency", "budget rolling": "budget",
     "budget calendar": "budget", "budget touch": "budget", "budget first": "budget", "eligibility": "eligibility",
-    "expiry": "absence", "contradiction": "proximity"}
+    "expiry": "absence", "contradiction": "proximity", "coverage": "coverage"}
 
 # How often each is drawn, so that its rarest end is reached about as often as those of the others.
 SHARE = {"proximity": 2, "overlap": 5, "sequence": 3, "absence": 4, "requires": 2, "until": 4, "frequency rolling": 2,
          "frequency calendar": 3, "frequency touch": 5, "frequency first": 2, "budget rolling": 4,
          "budget calendar": 3, "budget touch": 4, "budget first": 4, "eligibility": 6,
-         "expiry": 2, "contradiction": 4}
+         "expiry": 2, "contradiction": 4, "coverage": 2}
 
 
 def random_severity(rng, variant):
     if rng.random() < 0.4 or variant in ("expiry", "contradiction"):
         return rng.choice(["low", "medium", "high", "critical"])
     kind = VARIANTS[variant]
-    sides = {"requires": "b", "absence": "a", "frequency": (), "budget": ()}.get(kind, "ab")
+    sides = {"requires": "b", "absence": "a", "frequency": (), "budget": (), "coverage": ()}.get(kind, "ab")
     if variant in ("frequency rolling", "budget rolling", "frequency touch", "budget touch", "eligibility"):
         sides = ("of",)
     cases = []
@@ -97,7 +100,7 @@ def random_severity(rng, variant):
             case["phase"] = rng.choice(["preventable", "incident"])
         if kind in ("proximity", "sequence") and rng.random() < 0.5:
             case["within"] = rng.choice(spans("0 dates", "12 h", "0 h"))
-        if kind in ("frequency", "budget") and rng.random() < 0.5:
+        if kind in ("frequency", "budget", "coverage") and rng.random() < 0.5:
             case["observed"] = {rng.choice(["gt", "ge", "lt", "le"]): rng.choice([1, 2, 3, 100,
                                                                                  decimal.Decimal("199.98")])}
         for side in sides:
@@ -203,6 +206,22 @@ def random_channels(rng):
             for channel in CHANNELS if rng.random() < 0.7} or {"email": {"default": "opt_in"}}
 
 
+WHO = ({}, {"tier": "A"}, {"tier": ["A", "B"]}, {"segments": SEGMENTS[0]}, {"specialty": {"ne": SPECIALTIES[0]}},
+       {"country": ["DE", "US"]}, {"tier": {"exists": True}}, {"attributes.territory": "north"})
+
+
+def random_coverage(rng):
+    rule = {"of": random_selector(rng, 0.3), "who": rng.choice(WHO), "period": rng.choice(["day", "week", "week", "month"]),
+            "at_least": rng.choice([1, 1, 2, 3])}
+    if rng.random() < 0.5:
+        path, values = rng.choice([("product", PRODUCTS), ("team", TEAMS), ("channel", CHANNELS), ("product", ("P1",))])
+        rule["of"][path] = list(values) if rng.random() < 0.9 else values[0]
+        rule["same"] = [path]
+    if rng.random() < 0.4:
+        rule["on_track"] = rng.choice([decimal.Decimal("0.5"), decimal.Decimal("0.75"), 1])
+    return rule
+
+
 def random_keys(rng, variant):
     """The keys that are a kind's own."""
     if variant in ("expiry", "contradiction"):
@@ -211,6 +230,8 @@ def random_keys(rng, variant):
             subject, within={"ms": 0}, different=["state"])
     if variant == "eligibility":
         return {"of": random_selector(rng), "require": random_require(rng)}
+    if variant == "coverage":
+        return random_coverage(rng)
     if variant.startswith(("frequency", "budget")):
         return random_numbers(rng, variant)
     named = {"absence": 0.5, "requires": 0.3}.get(variant, 0.1)
@@ -230,11 +251,11 @@ def random_keys(rng, variant):
     if variant == "sequence" and rng.random() < 0.5:
         rule["without"] = random_selector(rng, 0.2)
     if variant == "absence":
-        rule["within"] = rng.choice(spans("1 h", "12 h", "36 h", "3 d", "0 dates", "1 dates", "1 mo"))
+        rule["within"] = rng.choice(spans("1 h", "12 h", "36 h", "3 d", "0 dates", "1 dates", "1 mo", "0 bd", "2 bd"))
         if rng.random() < 0.3:
             rule["inclusive"] = True
         if rng.random() < 0.6:
-            rule["resolve_within"] = rng.choice(spans("2 d", "7 d", "30 d", "3 dates", "2 mo"))
+            rule["resolve_within"] = rng.choice(spans("2 d", "7 d", "30 d", "3 dates", "2 mo", "10 bd"))
     return rule
 
 
@@ -254,7 +275,7 @@ def random_rule(rng, number, variant, start, days):
     pairs = variant in ("proximity", "overlap")
     if "subject" in rule:
         return dict(rule, **random_validity(rng, start, days))
-    if kind != "eligibility" and rng.random() < 0.25:
+    if kind not in ("eligibility", "coverage") and rng.random() < 0.25:
         rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
                                   + [["key_messages"]] * pairs)
     if "a" in rule and rng.random() < 0.2:
@@ -266,7 +287,11 @@ def random_rule(rng, number, variant, start, days):
         joint = pairs or kind == "sequence"
         rule["unless"] = rng.choice([[{"topic": "safety"}], [{"channel": "video"}, {"phase": "planned", "team": "T1"}]]
                                     + [["joint"], ["joint"], ["joint", {"channel": "video"}]] * joint)
-    return dict(rule, **random_validity(rng, start, days))
+    valid = random_validity(rng, start, days)
+    if kind == "coverage":
+        valid.setdefault("valid_from", start + rng.randint(0, days) * MS_DAY)
+        valid["valid_to"] = max(valid.get("valid_to", start + 400 * MS_DAY), valid["valid_from"] + MS_DAY)
+    return dict(rule, **valid)
 
 
 # Which way a parameter is stricter.
@@ -294,6 +319,8 @@ def is_stricter(rule, key, value):
 
 def random_markets(rng, rule):
     """Some markets have the rule otherwise, or alone."""
+    if rule["kind"] == "coverage":  # it is about physicians: who: names their country
+        return
     if rng.random() < 0.12:
         rule["market"] = rng.choice(["DE", "US", "EU"])
         return
@@ -301,7 +328,8 @@ def random_markets(rng, rule):
              "resolve_within": spans("2 d", "7 d", "30 d"), "plus": [6 * HOUR, 24 * HOUR, 48 * HOUR],
              "limit": [0, 1, 2, 3] if rule["kind"] == "frequency" else [0, 10, 100, 200], "at_least": [1, 2, 3],
              "severity": LEVELS}
-    keys = [key for key in pools if key in rule and not (key == "window" and rule.get("period") == "from_first")]
+    keys = [key for key in pools if key in rule and not (isinstance(rule[key], dict) and "table" in rule[key])
+            and not (key == "window" and rule.get("period") == "from_first")]
     for name in rng.sample(("EU", "DE", "US"), rng.choice([0, 0, 1, 2, 3])):
         rule.setdefault("changes", {})[name] = {key: rng.choice(pools[key])
                                                 for key in rng.sample(keys, rng.randint(1, min(2, len(keys))))}
@@ -318,10 +346,57 @@ def random_graces(rng):
     return {name: hours * HOUR for name, hours in (("EU", 5), ("DE", 3), ("US", 6)) if rng.random() < 0.25}
 
 
+WEEKENDS = ((6, 7), (6, 7), (5, 6), (7,), ())
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def random_calendar(rng, start, days):
+    """A weekend, and some holidays around the history, often several in a row."""
+    first = datetime.datetime.fromtimestamp(start // 1000, UTC).date()
+    holidays = set()
+    for _ in range(rng.choice([0, 1, 3, 6])):
+        day = first + datetime.timedelta(days=rng.randint(-5, days + 20))
+        holidays.update(day + datetime.timedelta(days=i) for i in range(rng.choice([1, 1, 2, 4])))
+    return frozenset(rng.choice(WEEKENDS)), frozenset(holidays)
+
+
+BY = {"team": TEAMS, "channel": CHANNELS, "tier": ("A", "B"), "similar": ("science", "safety"), "product": PRODUCTS,
+      "profile.country": ("DE", "US", "FR"), "on_label": ("true", "false")}
+IN_TABLES = spans("0 h", "12 h", "36 h", "3 d", "7 d", "1 mo", "2 bd")
+
+
+def use_table(rng, rule, start, days):
+    """Puts a limit or window of the rule, or both, into limits.csv. Gives its lines."""
+    limit = next((key for key in ("limit", "at_least") if key in rule), None)
+    window = next((key for key in ("within", "window") if key in rule), None)
+    over_period = "period" in rule
+    keys = [key for key in (limit, window) if key is not None and not (over_period and key == window)]
+    if not keys:
+        return []
+    keys = rng.sample(keys, rng.randint(1, len(keys)))
+    fields = [f for f in BY if rule["kind"] != "coverage" or f in ("tier", "profile.country")]
+    fields = [f for f in fields if not over_period or f in ("tier", "profile.country") or f in rule.get("same", ())]
+    by = rng.sample(fields, min(len(fields), rng.choice([1, 1, 2])))
+    bound = rule[limit] if limit in keys else None
+    lines = []
+    for values in itertools.product(*(BY[f] for f in by)):
+        ends = sorted({start + rng.randint(-5, days + 10) * MS_DAY for _ in range(rng.choice([0, 1, 2]))})
+        for begin, end in zip([start - 500 * MS_DAY, *ends], [*ends, None]):
+            if rng.random() < 0.8:
+                window_ = rng.choice([w for w in IN_TABLES if window == "within" or w != {"ms": 0}])
+                lines.append({"rule": rule["id"], "by": by, "values": values, "from": begin, "until": end,
+                              "limit": None if bound is None else bound + rng.choice([0, 0, 1]),
+                              "within": window_ if window in keys else None})
+    for key in keys:
+        rule[key] = {"table": "limits", "by": by}
+    return lines
+
+
 def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
     rules = [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]
+    limits = [line for rule in rules if rng.random() < 0.15 for line in use_table(rng, rule, start, days)]
     for rule in rules:
         if "subject" not in rule:
             random_markets(rng, rule)
@@ -330,16 +405,24 @@ def random_policy(rng, variants, start, days, lateness=None):
         "max_ahead": rng.choice([60, 200]) * MS_DAY, "planned_grace": rng.choice([6 * HOUR, MS_DAY, 2 * MS_DAY]),
         "joint_within": rng.choice([HOUR, 4 * HOUR, 4 * HOUR]), "zone": rng.choice(ZONES),
         "markets": {"DE": "Europe/Berlin", "US": "America/New_York"},
+        "calendars": {"DE": random_calendar(rng, start, days), "US": random_calendar(rng, start, days)},
         "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})},
         "channels": random_channels(rng), "content": random_content(rng, start, days),
-        "packs": PACKS, "graces": random_graces(rng), "rules": rules}
+        "packs": PACKS, "graces": random_graces(rng), "rules": rules, "limits": limits}
 
 
 def span(within):
+    if "table" in within:
+        return within
     if "ms" in within:
         ms = within["ms"]
         return "%dd" % (ms // MS_DAY) if ms and ms % MS_DAY == 0 else "%dh" % (ms // HOUR)
     return within
+
+
+def csv_span(within):
+    (unit, n), = within.items()
+    return span(within) if unit == "ms" else "%d%s" % (n, {"months": "mo", "business_days": "bd"}[unit])
 
 
 def severity_case(case):
@@ -382,7 +465,8 @@ def write_policy(policy, directory):
             print("%s: %s" % (key, span({"ms": policy[key]})), file=f)
         print("zone:", policy["zone"], file=f)
         print("zones:", flow(ZONES), file=f)
-        print("markets:", flow({**{c: {"zone": z} for c, z in policy["markets"].items()},
+        print("markets:", flow({**{c: {"zone": z, "weekend": [WEEKDAYS[d - 1] for d in policy["calendars"][c][0]]}
+                                   for c, z in policy["markets"].items()},
                                 **{p: {"countries": countries} for p, countries in policy["packs"].items()}}), file=f)
         print("groups:", flow({n: {"field": of, "sets": sets} for n, (of, sets) in policy["groups"].items()}), file=f)
     with open(os.path.join(directory, "channels.yaml"), "w") as f:
@@ -395,6 +479,23 @@ def write_policy(policy, directory):
         for row in policy["content"]:
             print(",".join("" if v is None else text(v) if k in ("from", "until") else v for k, v in row.items()),
                   file=f)
+    with open(os.path.join(directory, "calendars.csv"), "w") as f:
+        print("country,date,name", file=f)
+        for country, (_, holidays) in policy["calendars"].items():
+            for date in holidays:
+                print("%s,%s,closed" % (country, date), file=f)
+    tables = [bound for rule in policy["rules"] for bound in rule.values() if isinstance(bound, dict) and "by" in bound
+              and "table" in bound]
+    if tables:
+        fields = sorted({field for table in tables for field in table["by"]})
+        with open(os.path.join(directory, "limits.csv"), "w") as f:
+            print(",".join(["rule", *fields, "from", "until", "limit", "within"]), file=f)
+            for line in policy["limits"]:
+                cells = dict(zip(line["by"], line["values"]))
+                print(",".join([line["rule"], *(cells.get(field, "") for field in fields), text(line["from"]),
+                                "" if line["until"] is None else text(line["until"]),
+                                "" if line["limit"] is None else str(line["limit"]),
+                                "" if line["within"] is None else csv_span(line["within"])]), file=f)
     with open(os.path.join(directory, "conflicts.yaml"), "w") as f:
         central = [rule for rule in policy["rules"] if "market" not in rule]
         for rule in central:

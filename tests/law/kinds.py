@@ -10,6 +10,7 @@ then sums add those of all that match, and else one stands for all that match, t
 import dataclasses
 import datetime
 import decimal
+import itertools
 
 import facts
 from events import compare, engagement_of, field, in_order, joint, market, matches, share, touch_time
@@ -17,6 +18,8 @@ from events import compare, engagement_of, field, in_order, joint, market, match
 decimal.getcontext().prec = 60  # sums are exact
 HOUR = 3600000
 EPOCH = datetime.datetime(1970, 1, 1)
+UNIX_DAY = datetime.date(1970, 1, 1).toordinal()
+PROFILE = ("tier", "specialty", "zone")  # of the profile alone: no touch has such a field
 
 
 @dataclasses.dataclass
@@ -32,17 +35,35 @@ class Found:
     other_currency: int = 0  # touches left out because their amount is in another currency
     facts: tuple = ()        # what was read beside touches
     rule: dict = None        # as the market of the touch that bears it has it
-    horizon: int = None      # what is known of facts later than this and the lateness changes nothing
+    horizon: int = None      # later than that, and by the allowed lateness, it changes no more; None: not asked
 
 
 class View:
-    """How a rule sees touches: the policy's groups and spans, and the zone of each touch."""
+    """How a rule sees touches: the policy's groups, spans and tables, the zone of each touch, and the profile."""
 
-    def __init__(self, policy, zone, profile=None, records=()):
+    def __init__(self, policy, zone, profile=None, records=(), now=None):
         self.groups, self.joint_within, self.zone = policy["groups"], policy["joint_within"], zone
         self.policy, self.profile, self.records = policy, profile, records
         self.packs = policy.get("packs", {})
         self.judged = {}  # of each touch and rule that requires something: the touch, whether it is so, what was read
+        self.limits, self.now = policy.get("limits", ()), now
+
+    def bound(self, rule, key, touch, at):
+        """What `key` of a rule is for a touch at a moment; None where it comes from a table without such a line."""
+        bound = rule[key]
+        if not (isinstance(bound, dict) and "table" in bound):
+            return bound
+        values = [self.text(path, touch) for path in bound["by"]]
+        for line in self.limits:
+            if (line["rule"] == rule["id"] and list(line["values"]) == values and line["from"] <= at
+                    and (line["until"] is None or at < line["until"])):
+                return line["within" if key in ("within", "window") else "limit"]
+        return None
+
+    def text(self, path, touch):
+        name = path.removeprefix("profile.")
+        value = (self.profile or {}).get(name) if path != name or name in PROFILE else field(touch, path, self.groups)
+        return None if value is None else text_of(value)
 
     def selected(self, touches, selector, rule, fields):
         """The touches that match, are not left out by `unless:` and have all these fields."""
@@ -134,10 +155,12 @@ def pairs(rule, touches, view):
 
 def proximity(rule, touches, view, _):
     for instance, ways in pairs(rule, touches, view):
-        ways = [way for way in ways if view.near(way["a"], way["b"], rule["within"])]
+        later = max(ways[0].values(), key=in_order)
+        within = view.bound(rule, "within", later, touch_time(later))
+        ways = [way for way in ways if within is not None and view.near(way["a"], way["b"], within)]
         if ways:
             a, b = ways[0].values()
-            yield Found(instance, sorted((a, b), key=in_order), *view.distance(a, b, rule["within"]), ways)
+            yield Found(instance, sorted((a, b), key=in_order), *view.distance(a, b, within), ways)
 
 
 def interval(touch, rule):
@@ -182,12 +205,12 @@ def number(rule, members, view):
     return len(members), "touches"
 
 
-def too_much(rule, total):
-    return total >= rule["at_least"] if "at_least" in rule else total > rule["limit"]
+def limit_at(rule, touch, at, view):
+    return view.bound(rule, "at_least" if "at_least" in rule else "limit", touch, at)
 
 
-def limit(rule):
-    return rule["at_least"] if "at_least" in rule else rule["limit"]
+def too_much(rule, total, limit):
+    return limit is not None and (total >= limit if "at_least" in rule else total > limit)
 
 
 def counted(rule, touches, view):
@@ -223,18 +246,23 @@ def in_window(u, t, window, view):
 def rolling(rule, touches, view, _):
     own, others = counted(rule, touches, view)
     for t, _ in own:
-        members = together([m for m in own if in_window(m[0], t, rule["window"], view)])
+        window = view.bound(rule, "window", t, touch_time(t))
+        if window is None:
+            continue
+        members = together([m for m in own if in_window(m[0], t, window, view)])
         total, unit = number(rule, members, view)
-        if too_much(rule, total) and inside(rule, touch_time(t)):
-            yield Found((engagement_of(t),), members, total, limit(rule), unit, [{"of": t}], other_currency=sum(
-                in_window(u, t, rule["window"], view) for u in others))
+        limit = limit_at(rule, t, touch_time(t), view)
+        if too_much(rule, total, limit) and inside(rule, touch_time(t)):
+            yield Found((engagement_of(t),), members, total, limit, unit, [{"of": t}], other_currency=sum(
+                in_window(u, t, window, view) for u in others))
 
 
 def per_touch(rule, touches, view, _):
     for t, members in counted(rule, touches, view)[0]:
         total, unit = number(rule, members, view)
-        if too_much(rule, total) and inside(rule, touch_time(t)):
-            yield Found((engagement_of(t),), members, total, limit(rule), unit, [{"of": t}])
+        limit = limit_at(rule, t, touch_time(t), view)
+        if too_much(rule, total, limit) and inside(rule, touch_time(t)):
+            yield Found((engagement_of(t),), members, total, limit, unit, [{"of": t}])
 
 
 def text_of(value):
@@ -249,10 +277,11 @@ def over_period(rule, period, instance, end, other_currency, view):
     """A whole period: one instance, or with `report: each` one for each member."""
     members = together(period)
     total, unit = number(rule, members, view)
-    if too_much(rule, total) and inside(rule, end - 1):
+    limit = limit_at(rule, period[-1][0], end - 1, view)
+    if too_much(rule, total, limit) and inside(rule, end - 1):
         each = [(engagement_of(t),) for t, _ in period]
         for one in each if rule.get("report") == "each" else [instance]:
-            yield Found(one, members, total, limit(rule), unit, [{}], other_currency=other_currency)
+            yield Found(one, members, total, limit, unit, [{}], other_currency=other_currency)
 
 
 def calendar(rule, touches, view, values):
@@ -286,6 +315,47 @@ def numbers(rule, touches, view, values):
     return (calendar if "period" in rule else rolling)(rule, touches, view, values)
 
 
+# ---------------------------------------------------------------------------------------------- too few
+
+def wanted(rule, profile):
+    """Whether a physician is one that the rule is about."""
+    return bool(profile) and matches(profile, rule["who"], {})
+
+
+def coverage_due(rule, zone, now):
+    """The next moment at which coverage is judged again by itself."""
+    start = max(now, rule["valid_from"])
+    end = zone.period_end(start, rule["period"])
+    due = zone.midnight(zone.day(start) + 1) if "on_track" in rule else end
+    return due if inside(rule, end - 1) else None
+
+
+def coverage(rule, touches, view):
+    """Every period since `valid_from` up to that of today, with the values that `of` lists."""
+    zone, own = view.zone({}), satisfying(view.selected(touches, rule["of"], rule, ()), rule["of"])
+    if not wanted(rule, view.profile):
+        return
+    expected = [sorted([rule["of"][path]] if isinstance(rule["of"][path], str) else rule["of"][path])
+                for path in rule.get("same", ())]
+    start = rule["valid_from"]
+    while start <= view.now:
+        label, end = zone.period(start, rule["period"]), zone.period_end(start, rule["period"])
+        goal = view.bound(rule, "at_least", {}, end - 1)
+        first = zone.period_day(start, rule["period"])
+        past, days = zone.day(view.now) - first, zone.day(end) - first
+        for values in itertools.product(*expected) if goal is not None and inside(rule, end - 1) else ():
+            members = sorted((t for t in own if view.zone(t).period(touch_time(t), rule["period"]) == label
+                              and all(field(t, path, {}) == v for path, v in zip(rule.get("same", ()), values))),
+                             key=in_order)
+            late = (end > view.now and "on_track" in rule and past > 0
+                    and len(members) < rule["on_track"] * goal * past / days)
+            if len(members) < goal or late:
+                yield Found((*values, label), members, len(members), goal, "touches", [{}],
+                            since=None if late else end - 1, horizon=None if any(t["phase"] == "planned" for t in members)
+                            else (zone.day(end) - UNIX_DAY + 2) * 24 * HOUR)
+        start = end
+
+
 # ---------------------------------------------------------------------------------------------- before and after
 
 def sequence(rule, touches, view, _):
@@ -294,18 +364,23 @@ def sequence(rule, touches, view, _):
         if "without" in rule else []
     for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
         others = one_each(a for a in of_a if view.different(a, b, rule) and not view.joint(a, b, rule))
-        earlier = [a for a in others if touch_time(a) < touch_time(b) and view.near(a, b, rule["within"])]
+        within = view.bound(rule, "within", b, touch_time(b))
+        earlier = [a for a in others if within is not None and touch_time(a) < touch_time(b)
+                   and view.near(a, b, within)]
         if not earlier or not inside(rule, touch_time(b)):
             continue
         a = max(earlier, key=in_order)
         if not any(touch_time(a) < touch_time(c) < touch_time(b) for c in of_c):
-            yield Found((engagement_of(b),), [a, b], *view.distance(a, b, rule["within"]), [{"a": a, "b": b}])
+            yield Found((engagement_of(b),), [a, b], *view.distance(a, b, within), [{"a": a, "b": b}])
 
 
 def absence(rule, touches, view, _):
     of_b = satisfying(view.selected(touches, rule["b"], rule, named(rule)), rule["b"])
     for a in one_each(satisfying(view.selected(touches, rule["a"], rule, named(rule)), rule["a"])):
-        start, deadline = touch_time(a), view.deadline(a, rule["within"])
+        start, within = touch_time(a), view.bound(rule, "within", a, touch_time(a))
+        if within is None:
+            continue
+        deadline = view.deadline(a, within)
         answers = [b for b in one_each(b for b in of_b if view.different(a, b, rule))
                    if engagement_of(b) != engagement_of(a)
                    and (touch_time(b) > start or rule.get("inclusive") and touch_time(b) == start)]
@@ -325,9 +400,10 @@ def requires(rule, touches, view, _):
     of_a = satisfying(view.selected(touches, rule["a"], rule, named(rule)), rule["a"])
     for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
         before = one_each(a for a in of_a if view.different(a, b, rule))
-        if inside(rule, touch_time(b)) and not any(
+        within = view.bound(rule, "within", b, touch_time(b))
+        if within is not None and inside(rule, touch_time(b)) and not any(
                 engagement_of(a) != engagement_of(b) and touch_time(a) <= touch_time(b)
-                and view.near(a, b, rule["within"]) for a in before):
+                and view.near(a, b, within) for a in before):
             yield Found((engagement_of(b),), [b], 0, 1, "touches", [{"b": b}])
 
 
@@ -423,6 +499,8 @@ def everywhere(rule, touches, view):
     """One of each; where attendees of one engagement give it under several values of `same:`, the first."""
     if "subject" in rule:
         return [dataclasses.replace(one, rule=rule) for one in about_facts(rule, view)]
+    if rule["kind"] == "coverage":
+        return [dataclasses.replace(one, rule=rule) for one in coverage(rule, touches, view)]
     pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
     found = {}
     for values, own in [((), touches)] if pairwise else view.by_same(touches, rule):

@@ -44,6 +44,8 @@ def possible(variant, column):
     status, cause, phase = column
     if variant in ("expiry", "contradiction"):  # of facts nothing is planned
         return phase == "incident" and status != "reopened" and status != "resolved" and cause in (None, "corrected")
+    if variant == "coverage":  # too few: what goes cannot end it, and what is to come is seldom counted
+        return phase == "incident" and column[1] in (None, "corrected") and status in ("open", "retracted")
     if variant == "absence":  # it opens when everything that it is about is over
         return phase == "incident"
     if status in ("resolved", "reopened"):

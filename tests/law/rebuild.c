@@ -285,6 +285,11 @@ static void step(struct jd_fold *fold, const struct jd_input *input, struct jd_o
     verdicts[jd_fold_input(fold, input, out, &reason) & 7]++;
 }
 
+static bool timers_left(struct jd_fold *fold, jd_time over)
+{
+    return jd_fold_next_due(fold) != JD_NEVER && jd_fold_next_due(fold) <= over;
+}
+
 static void straight(struct shard *shard, const struct history *history)
 {
     struct jd_arena arena;
@@ -294,7 +299,7 @@ static void straight(struct shard *shard, const struct history *history)
         if (i < history->count)
             step(shard->fold, &history->inputs[i], &out);
         else
-            while (jd_fold_next_due(shard->fold) != JD_NEVER)
+            for (jd_time over = jd_fold_over(shard->fold); timers_left(shard->fold, over);)
                 jd_fold_advance(shard->fold, jd_fold_next_due(shard->fold), UINT32_MAX, &out);
         jd_fold_keep(shard->fold);
         write_effects(&out, &shard->effects);
@@ -319,7 +324,8 @@ static void broken(struct shard *shard, const struct history *history)
 {
     struct jd_arena arena;
     jd_arena_init(&arena, (size_t)1 << 30);
-    for (uint32_t at = 0; at < history->count || jd_fold_next_due(shard->fold) != JD_NEVER;) {
+    jd_time over = JD_TIME_NONE; /* once all inputs are in */
+    for (uint32_t at = 0; at < history->count || timers_left(shard->fold, over);) {
         uint32_t count = 1 + draw(draw(4) ? 6 : 60);
         if (at < history->count && count > history->count - at)
             count = history->count - at;
@@ -343,7 +349,10 @@ static void broken(struct shard *shard, const struct history *history)
         journal(shard, &out);
         write_effects(&out, &shard->effects);
         jd_arena_reset(&arena);
-        at = at < history->count ? at + count : at;
+        if (at < history->count) {
+            at += count;
+            over = jd_fold_over(shard->fold);
+        }
         if (draw(12) == 0)
             checkpoint(shard);
         if (draw(8) == 0)

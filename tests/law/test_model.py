@@ -386,6 +386,43 @@ class Pairs(unittest.TestCase):
             self.assertEqual(kinds.severity(f, phase, r, view), want)
 
 
+class Tables(unittest.TestCase):
+    """Limits and windows by the values of a touch or its physician, and by time."""
+
+    def view(self, lines, tier=None):
+        return kinds.View({"groups": {}, "joint_within": 0, "limits": lines}, lambda event: civil.Zone("UTC"),
+                          {"tier": tier})
+
+    def line(self, *values, begin=0, end=None, **more):
+        return dict({"rule": "R", "values": values, "from": T0 + begin * HOUR,
+                     "until": None if end is None else T0 + end * HOUR}, **more)
+
+    def instances(self, a_rule, view, *touches):
+        return [f.instance[-1] for f in kinds.instances(a_rule, touches, view)]
+
+    def test_a_limit_by_tier_and_time_counts_what_lies_before_it(self):
+        table = {"table": "limits", "by": ["tier"]}
+        r = rule("frequency", of=REP, window=24, limit=table)
+        lines = [self.line("A", begin=-99, end=10, limit=2), self.line("A", begin=10, limit=1)]
+        touches = touch("r1", 8), touch("r2", 9), touch("r3", 10), touch("r4", 11)
+        self.assertEqual(self.instances(r, self.view(lines, "A"), *touches), ["r3", "r4"])
+        self.assertEqual(self.instances(r, self.view(lines, "B"), *touches), [])
+        self.assertEqual(self.instances(r, self.view(lines), *touches), [])
+
+    def test_the_window_of_a_pair_is_that_of_its_later_touch(self):
+        table = {"table": "limits", "by": ["team"]}
+        r = rule("proximity", a=REP, b=MSL, within=table)
+        lines = [self.line("T1", within={"ms": HOUR}), self.line("T2", within={"ms": 9 * HOUR})]
+        self.assertEqual(self.instances(r, self.view(lines), touch("r1", 0), touch("m1", 2, team="T2")), ["r1"])
+        self.assertEqual(self.instances(r, self.view(lines), touch("r1", 2), touch("m1", 0, team="T2")), [])
+
+    def test_a_period_is_judged_at_its_last_moment(self):
+        r = rule("frequency", of=REP, period="day", limit={"table": "limits", "by": ["tier"]})
+        lines = [self.line("A", begin=0, end=24, limit=1), self.line("A", begin=24, limit=9)]
+        self.assertEqual(self.instances(r, self.view(lines, "A"), touch("r1", 1), touch("r2", 2), touch("r3", 25),
+                                        touch("r4", 26)), ["2024-01-01"])
+
+
 class CivilTime(unittest.TestCase):
     def test_midnight_in_a_gap_and_in_a_fold(self):
         beirut, havana = civil.Zone("Asia/Beirut"), civil.Zone("America/Havana")
@@ -396,6 +433,32 @@ class CivilTime(unittest.TestCase):
         berlin = civil.Zone("Europe/Berlin")
         self.assertEqual(berlin.period_end(at("2024-10-27 10:00"), "day"), at("2024-10-27 23:00"))
         self.assertEqual(berlin.deadline(at("2024-10-26 10:00"), {"days": 1}), at("2024-10-27 23:00") - 1)
+
+    def test_business_days(self):
+        # Easter 2024: Good Friday 29 March, Monday 1 April; clocks go forward on 31 March
+        easter = frozenset((6, 7)), frozenset((datetime.date(2024, 3, 29), datetime.date(2024, 4, 1)))
+        berlin = civil.Zone("Europe/Berlin", easter)
+        for start, days, want in (("2024-03-28 09:00", 0, "2024-03-28 09:00"),   # Thursday 10:00 in Berlin
+                                  ("2024-03-28 09:00", 1, "2024-04-02 08:00"),   # Tuesday 10:00, now UTC + 2
+                                  ("2024-03-28 09:00", 5, "2024-04-08 08:00"),
+                                  ("2024-03-30 11:00", 0, "2024-04-01 22:00"),   # on Saturday: Tuesday 00:00
+                                  ("2024-03-30 11:00", 1, "2024-04-02 22:00"),
+                                  ("2024-03-28 22:30", 1, "2024-04-02 21:30"),
+                                  ("2024-03-28 23:30", 1, "2024-04-02 22:00")):  # 00:30 of Good Friday
+            self.assertEqual(berlin.deadline(at(start), {"business_days": days}), at(want), (start, days))
+        dubai = civil.Zone("Asia/Dubai", (frozenset((5, 6)), frozenset()))
+        self.assertEqual(dubai.end(at("2024-03-28 10:00"), {"business_days": 1}), at("2024-03-31 10:00"))
+        usual = civil.Zone("UTC")
+        self.assertEqual(usual.end(at("2024-03-29 10:00"), {"business_days": 1}), at("2024-04-01 10:00"))
+
+    def test_windows_of_business_days(self):
+        r = rule("frequency", of=REP, window={"business_days": 2}, limit=1)
+        friday = "2024-03-08 10:00"
+        self.assertEqual(list(found(r, touch("r1", friday), touch("r2", "2024-03-12 09:59"))), ["r2"])
+        self.assertEqual(list(found(r, touch("r1", friday), touch("r2", "2024-03-12 10:00"))), [])
+        near = rule("proximity", a=REP, b=MSL, within={"business_days": 2})
+        self.assertEqual(len(found(near, touch("r1", friday), touch("m1", "2024-03-12 10:00"))), 1)
+        self.assertEqual(len(found(near, touch("r1", friday), touch("m1", "2024-03-12 10:01"))), 0)
 
 
 class Lifecycle(unittest.TestCase):

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
+#include "engine/limits.h"
 #include "engine/time.h"
 
 /* The first b with from <= t(b) <= to that belongs to a. */
@@ -40,7 +41,10 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, a);
     jd_touch_load(view, a);
-    jd_time deadline = jd_span_deadline(&rule->within, a->time, a->zone);
+    const struct jd_span *within = jd_limits_within(view, rule, a);
+    if (within == NULL)
+        return;
+    jd_time deadline = jd_span_deadline(within, a->time, a->zone);
     jd_time last = jd_span_deadline(&rule->resolve_within, a->time, a->zone);
     jd_time first = a->time + (rule->inclusive ? 0 : 1);
     struct jd_touch *in_time = answer(view, rule, a, first, deadline - jd_fault_bug("kind_absence"));
@@ -64,6 +68,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     instance->horizon = b != NULL ? b->time : a->time + longest(rule);
     instance->observed = (struct jd_decimal){b != NULL ? b->time - a->time : 0, 0};
     instance->limit = (struct jd_decimal){b != NULL ? deadline - a->time : 1, 0};
+    instance->within = within;
     instance->unit = b != NULL ? JD_UNIT_MS : JD_UNIT_TOUCHES;
     instance->severity = jd_severity_of(rule, instance, &reading, 1);
 }

@@ -71,7 +71,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .account_id = account_of(instance),
         .evidence = evidence_of(step, instance),
         .evidence_count = instance->member_count,
-        .window = rule->within.text,
+        .window = (instance->within != NULL ? instance->within : &rule->within)->text,
         .observed = instance->observed,
         .limit = instance->limit,
         .unit = (uint8_t)instance->unit,
@@ -113,8 +113,8 @@ static bool unchanged(const struct jd_step *step, const struct jd_alert *a, cons
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
-           a->evidence_count == b->evidence_count && a->other_currency == b->other_currency &&
-           same_evidence(step, a, b) && same_facts(step, a, b);
+           jd_str_eq(a->window, b->window) && a->evidence_count == b->evidence_count &&
+           a->other_currency == b->other_currency && same_evidence(step, a, b) && same_facts(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -184,7 +184,7 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
 
 /* ---- deadlines ---- */
 
-/* A timer for the bearer of an instance, put and deleted as its deadline comes and goes. */
+/* A timer of a rule, for the bearer of an instance or without one: put and deleted as its deadline comes and goes. */
 static void put_deadline(struct jd_step *step, const struct jd_rule *rule, struct jd_str bearer,
                          jd_time deadline)
 {
@@ -270,14 +270,14 @@ static const struct jd_rule *rule_of(const struct jd_program *program, struct jd
 
 static bool is_civil(const struct jd_span *span)
 {
-    return span->unit == JD_SPAN_DAYS_LOCAL || span->unit == JD_SPAN_MONTHS;
+    return span->unit != 0 && span->unit != JD_SPAN_MS;
 }
 
-/* Does a rule reckon with local dates anywhere? */
+/* Does a rule reckon with local dates anywhere, or by tables, that is, perhaps by profile? */
 static bool civil_rule(const struct jd_rule *rule)
 {
     bool civil = is_civil(&rule->within) || is_civil(&rule->resolve_within) || is_civil(&rule->plus) ||
-                 (rule->period != JD_PERIOD_NONE && rule->period != JD_PERIOD_TOUCH);
+                 (rule->period != JD_PERIOD_NONE && rule->period != JD_PERIOD_TOUCH) || rule->limits != NULL;
     for (uint32_t i = 0; i < rule->severity_count; i++)
         civil = civil || (rule->severities[i].within != NULL && is_civil(rule->severities[i].within));
     for (uint32_t i = 0; i < rule->version_count; i++)
@@ -373,6 +373,16 @@ static void gather_rule(struct jd_step *step, struct jd_touches *view, const str
     struct jd_instances found = {.arena = step->arena};
     rule->kind->find(view, rule, x, &found);
     items_add_instances(step, rule, &found, list);
+}
+
+/* A rule whose instances need no touch: those that are judged and were not before `since`; its timer follows. */
+static void gather_due(struct jd_step *step, struct jd_touches *view, const struct jd_rule *rule,
+                       jd_time since, struct items *list)
+{
+    struct jd_instances found = {.arena = step->arena};
+    rule->kind->find_due(view, rule, since, &found);
+    items_add_instances(step, rule, &found, list);
+    put_deadline(step, rule, JD_STR(""), rule->kind->next_due(view, rule));
 }
 
 /* The rule of the first selector bit of word `w`. */
@@ -493,6 +503,9 @@ static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_r
     for (; from < to; from++)
         if ((step->state->slots[from].flags & JD_SLOT_STANDS) && step->state->slots[from].time >= since)
             gather_instances(step, &view, jd_touches_open(&view, &step->state->slots[from]), wanted, &list);
+    for (uint32_t i = 0; i < step->program->rule_count; i++)
+        if (wanted(&step->program->rules[i]) && step->program->rules[i].kind->find_due != NULL)
+            gather_due(step, &view, &step->program->rules[i], JD_TIME_MIN, &list);
     settle(step, &list, concern, JD_CAUSE_CORRECTED);
 }
 
@@ -534,25 +547,33 @@ void jd_alerts_refresh_facts(struct jd_step *step, jd_time since)
     refresh_subjects(step);
 }
 
+/* The engagement that a deadline is about; NULL: it stands no more. */
+static const struct jd_slot *bearer_of(const struct jd_step *step, const struct jd_deadline_entry *deadline)
+{
+    uint8_t class;
+    struct jd_str name;
+    if (!jd_entry_id_parse(JD_ENTRY_ENGAGEMENT, deadline->engagement, &class, &name))
+        return NULL;
+    const struct jd_slot *bearer = jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, class, name, step->arena);
+    return bearer != NULL && (bearer->flags & JD_SLOT_STANDS) ? bearer : NULL;
+}
+
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
 {
     struct jd_deadline_entry deadline = *jd_slot_deadline(step->key, slot, step->arena);
     const struct jd_rule *rule = rule_of(step->program, deadline.rule);
-    uint8_t class;
-    struct jd_str name;
     jd_step_delete(step, slot);
     if (rule != NULL && rule->subject != JD_FACT_NONE) {
         refresh_subjects(step);
         return;
     }
-    if (!jd_entry_id_parse(JD_ENTRY_ENGAGEMENT, deadline.engagement, &class, &name))
-        return;
-    const struct jd_slot *bearer = jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, class, name, step->arena);
-    if (bearer == NULL || rule == NULL || !(bearer->flags & JD_SLOT_STANDS))
-        return;
+    const struct jd_slot *bearer = bearer_of(step, &deadline);
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct items list = {0};
-    gather_rule(step, &view, rule, jd_touches_open(&view, bearer), &list);
+    if (rule != NULL && bearer != NULL)
+        gather_rule(step, &view, rule, jd_touches_open(&view, bearer), &list);
+    else if (rule != NULL && rule->kind->find_due != NULL)
+        gather_due(step, &view, rule, step->now - 1, &list);
     settle(step, &list, &(struct concern){0}, JD_CAUSE_CORRECTED);
 }
 

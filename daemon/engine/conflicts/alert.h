@@ -23,7 +23,7 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
                        enum jd_cause cause);
 /* The timer of an instance: its deadline has passed. */
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
-/* The physician's zone has changed: rules with civil windows are looked at again. */
+/* The physician's profile has changed: rules with civil windows, and those that read it, are looked at again. */
 void jd_alerts_refresh_civil(struct jd_step *step);
 /* What is known of facts has changed, for touches at or after `since`: rules that ask are looked at again. */
 void jd_alerts_refresh_facts(struct jd_step *step, jd_time since);

@@ -39,6 +39,14 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
         .remember = jd_frequency_remember,
     },
     {
+        .name = "coverage",
+        .required = JD_TAKES_OF | JD_TAKES_A_HAPPENED,
+        .optional = COMMON | JD_TAKES_COVERAGE,
+        .find = jd_coverage_find,
+        .find_due = jd_coverage_due,
+        .next_due = jd_coverage_next,
+    },
+    {
         .name = "sequence",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN,
         .optional = BETWEEN | JD_TAKES_WITHOUT | JD_TAKES_JOINT | JD_TAKES_NEAR,

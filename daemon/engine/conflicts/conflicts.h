@@ -35,6 +35,7 @@ enum jd_parameter {
     JD_TAKES_CASE_B = 1u << 20,     /* severity: when: { b: } */
     JD_TAKES_A_HAPPENED = 1u << 21, /* a: leaves planned touches out unless it names phase */
     JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
+    JD_TAKES_COVERAGE = 1u << 23,   /* who:, at_least:, period:, on_track: */
     JD_TAKES_REQUIRE = 1u << 27,    /* require: */
     JD_TAKES_SUBJECT = 1u << 28,    /* subject: */
     JD_TAKES_LEAD = 1u << 29,       /* lead: */
@@ -55,9 +56,10 @@ struct jd_instance {
     enum jd_severity severity;
     struct jd_decimal observed, limit;
     enum jd_unit unit;
-    int64_t other_currency; /* budget: touches left out because of their currency */
-    struct jd_list facts;   /* of struct jd_fact_read: what it read beside touches */
-    jd_time horizon;        /* nothing later than this can change it */
+    int64_t other_currency;       /* budget: touches left out because of their currency */
+    struct jd_list facts;         /* of struct jd_fact_read: what it read beside touches */
+    jd_time horizon;              /* nothing later than this can change it */
+    const struct jd_span *within; /* that held for it; NULL: the rule's */
     /* Kinds with deadlines: when the bearer is looked at again, JD_NEVER: only when something comes. */
     jd_time deadline;
     const struct jd_touch *bearer;
@@ -86,6 +88,11 @@ struct jd_conflict_kind {
     /* Rules on facts instead: appends every instance that holds; returns when the next one will, if nothing
      * comes, JD_NEVER: none. They are rows of their own, beside those of the same name on touches. */
     jd_time (*find_facts)(struct jd_touches *view, const struct jd_rule *rule, struct jd_instances *out);
+    /* Of a kind whose instances need no touch: appends those that are judged at the view's now and were not
+     * judged before `since`; and when the next one is, JD_NEVER: not before the profile changes. NULL: none. */
+    void (*find_due)(struct jd_touches *view, const struct jd_rule *rule, jd_time since,
+                     struct jd_instances *out);
+    jd_time (*next_due)(struct jd_touches *view, const struct jd_rule *rule);
     /* What must be remembered of `x`, which leaves the state: until when the periods of those that share its
      * values are over. False: nothing. NULL: never anything. */
     bool (*remember)(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

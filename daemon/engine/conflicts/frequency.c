@@ -10,6 +10,7 @@
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
 #include "engine/fields.h"
+#include "engine/limits.h"
 #include "engine/period.h"
 #include "engine/time.h"
 
@@ -82,17 +83,17 @@ static struct jd_decimal total(const struct jd_rule *rule, const struct tally *t
     return jd_amount_decimal(tally->sum);
 }
 
-static bool over(const struct jd_rule *rule, struct jd_decimal number)
+static bool over(const struct jd_rule *rule, const struct jd_bounds *bounds, struct jd_decimal number)
 {
-    int order = jd_decimal_cmp(number, rule->limit);
+    int order = jd_decimal_cmp(number, bounds->limit);
     return order > 0 || (order == 0 && (rule->at_least || jd_fault_bug("kind_frequency_limit")));
 }
 
 /* Can so many touches be over the limit? */
-static bool can_be_over(const struct jd_rule *rule, uint32_t found)
+static bool can_be_over(const struct jd_rule *rule, const struct jd_bounds *bounds, uint32_t found)
 {
     return (rule->measure != JD_MEASURE_COUNT && rule->measure != JD_MEASURE_DISTINCT) ||
-           over(rule, (struct jd_decimal){found, 0});
+           over(rule, bounds, (struct jd_decimal){found, 0});
 }
 
 static enum jd_unit unit_of(const struct jd_rule *rule)
@@ -103,18 +104,20 @@ static enum jd_unit unit_of(const struct jd_rule *rule)
 }
 
 static void tell_total(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *x,
-                       struct jd_decimal observed)
+                       const struct jd_bounds *bounds, struct jd_decimal observed)
 {
-    jd_why_number(view, JD_WHY_TOTAL, x, NULL, observed, rule->limit, unit_of(rule));
+    jd_why_number(view, JD_WHY_TOTAL, x, NULL, observed, bounds->limit, unit_of(rule));
 }
 
-static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_instance *instance,
-                 const struct tally *tally, jd_time horizon, const struct jd_reading *reading)
+static void hold(struct jd_touches *view, const struct jd_rule *rule, const struct jd_bounds *bounds,
+                 struct jd_instance *instance, const struct tally *tally, jd_time horizon,
+                 const struct jd_reading *reading)
 {
     jd_instance_hold(view, instance, (const struct jd_touch *const *)tally->members.items,
                      tally->members.count);
     instance->observed = total(rule, tally);
-    instance->limit = rule->limit;
+    instance->limit = bounds->limit;
+    instance->within = bounds->within;
     instance->unit = unit_of(rule);
     instance->other_currency = tally->other_currency;
     instance->horizon = horizon;
@@ -129,13 +132,16 @@ static void judge_touch(struct jd_touches *view, const struct jd_rule *central, 
 {
     struct jd_instance *instance = jd_instances_bearer(view, out, t);
     int64_t number;
+    struct jd_bounds bounds;
     if (t->gone || !jd_bearer_valid(view, central, t))
         return;
     const struct jd_rule *rule = jd_rule_version(view, central, t);
+    if (!jd_limits_at(view, rule, t, t->time, &bounds))
+        return;
     struct jd_members found = {&t, 1, 1};
     if (rule->period == JD_PERIOD_NONE)
-        found = jd_members_find(view, rule, JD_SELECTOR_A, t->time - jd_span_reach(&rule->within), t->time);
-    if (!can_be_over(rule, found.count) && !jd_why_asked(view))
+        found = jd_members_find(view, rule, JD_SELECTOR_A, t->time - jd_span_reach(bounds.within), t->time);
+    if (!can_be_over(rule, &bounds, found.count) && !jd_why_asked(view))
         return;
     jd_touch_load(view, t);
     if (part_of(rule, t->event, &number) != PART_COUNTS) {
@@ -147,15 +153,15 @@ static void judge_touch(struct jd_touches *view, const struct jd_rule *central, 
         struct jd_touch *u = found.items[i];
         jd_touch_load(view, u);
         if ((rule->period == JD_PERIOD_TOUCH ||
-             jd_span_covers(&rule->within, u->time, u->zone, t->time, t->zone)) &&
+             jd_span_covers(bounds.within, u->time, u->zone, t->time, t->zone)) &&
             jd_touches_same(view, rule, t, u))
             count(rule, &tally, u);
     }
     const struct jd_reading reading = {t, NULL};
-    if (over(rule, total(rule, &tally)))
-        hold(view, rule, instance, &tally, t->time, &reading);
+    if (over(rule, &bounds, total(rule, &tally)))
+        hold(view, rule, &bounds, instance, &tally, t->time, &reading);
     else
-        tell_total(view, rule, t, total(rule, &tally));
+        tell_total(view, rule, t, &bounds, total(rule, &tally));
 }
 
 static void find_touches(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -191,10 +197,12 @@ static const struct jd_str *name_period(const struct jd_touches *view, const str
 static struct tally tally_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                                  const struct jd_calendar *period)
 {
+    const struct jd_bounds own = {rule->limit, &rule->within};
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
                                               period->end * JD_DAY + zones_apart);
     struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
-    if (!rule->each && rule->version_count == 0 && !can_be_over(rule, found.count) && !jd_why_asked(view))
+    if (!rule->each && rule->version_count == 0 && rule->limits == NULL && !can_be_over(rule, &own, found.count) &&
+        !jd_why_asked(view))
         return tally;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
@@ -214,13 +222,16 @@ static const struct jd_rule *version_of(struct jd_touches *view, const struct jd
     return tally->members.count > 0 ? jd_rule_version(view, rule, tally->members.items[0]) : rule;
 }
 
-static bool period_holds(const struct jd_rule *rule, const struct tally *tally,
-                         const struct jd_calendar *period)
+/* Over the limit at the last instant of the period? */
+static bool period_holds(struct jd_touches *view, const struct jd_rule *rule, const struct tally *tally,
+                         const struct jd_calendar *period, struct jd_bounds *bounds)
 {
-    if (tally->members.count == 0 || !over(rule, total(rule, tally)))
+    if (tally->members.count == 0)
         return false;
-    const struct jd_touch *last = tally->members.items[tally->members.count - 1];
-    return jd_rule_valid(rule, jd_local_instant(last->zone, period->end * JD_DAY) - 1);
+    struct jd_touch *last = tally->members.items[tally->members.count - 1];
+    jd_time end = jd_local_instant(last->zone, period->end * JD_DAY) - 1;
+    return jd_rule_valid(rule, end) && jd_limits_at(view, rule, last, end, bounds) &&
+           over(rule, bounds, total(rule, tally));
 }
 
 static void find_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -232,23 +243,24 @@ static void find_period(struct jd_touches *view, const struct jd_rule *rule, str
     struct jd_calendar period = jd_calendar_of(rule->period, jd_local_day(x->zone, x->time), view->arena);
     struct tally tally = tally_period(view, rule, x, &period);
     const struct jd_rule *version = version_of(view, rule, &tally);
-    bool holds = period_holds(version, &tally, &period);
+    struct jd_bounds bounds = {rule->limit, &rule->within};
+    bool holds = period_holds(view, version, &tally, &period, &bounds);
     if (!holds)
-        tell_total(view, version, x, total(rule, &tally));
+        tell_total(view, version, x, &bounds, total(rule, &tally));
     const jd_time horizon = period.end * JD_DAY + zones_apart;
     const struct jd_reading none = {NULL, NULL};
     if (!rule->each) {
         struct jd_instance *instance =
             jd_instances_add(out, name_period(view, rule, x, period.label), rule->same_count + 1);
         if (holds)
-            hold(view, version, instance, &tally, horizon, &none);
+            hold(view, version, &bounds, instance, &tally, horizon, &none);
         return;
     }
     (void)jd_instances_bearer(view, out, x); /* it may have left the period, or no longer count */
     for (uint32_t i = 0; i < tally.members.count; i++) {
         struct jd_instance *instance = jd_instances_bearer(view, out, tally.members.items[i]);
         if (holds)
-            hold(view, version, instance, &tally, horizon, &none);
+            hold(view, version, &bounds, instance, &tally, horizon, &none);
     }
 }
 
@@ -321,15 +333,19 @@ static void find_from_first(struct jd_touches *view, const struct jd_rule *rule,
         (void)jd_instances_bearer(view, out, chain.items[i]);
     for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end);) {
         const struct jd_rule *version = version_of(view, rule, &tally);
-        if (!over(version, total(rule, &tally)) || !jd_rule_valid(rule, end - 1)) {
-            tell_total(view, version, tally.members.items[0], total(rule, &tally));
+        struct jd_touch *last = tally.members.items[tally.members.count - 1];
+        struct jd_bounds bounds;
+        if (!jd_rule_valid(rule, end - 1) || !jd_limits_at(view, version, last, end - 1, &bounds))
+            continue;
+        if (!over(version, &bounds, total(rule, &tally))) {
+            tell_total(view, version, tally.members.items[0], &bounds, total(rule, &tally));
             continue;
         }
         /* Whatever the zone becomes, the period is over by then: what is final stays so. */
         jd_time horizon = tally.members.items[0]->time + jd_span_reach(&rule->within);
         uint32_t bearers = rule->each ? tally.members.count : 1;
         for (uint32_t i = 0; i < bearers; i++)
-            hold(view, version, jd_instances_bearer(view, out, tally.members.items[i]), &tally, horizon,
+            hold(view, version, &bounds, jd_instances_bearer(view, out, tally.members.items[i]), &tally, horizon,
                  &none);
     }
 }

@@ -76,6 +76,11 @@ jd_find_instances jd_proximity_find;
 jd_find_instances jd_frequency_find;
 bool jd_frequency_remember(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                            struct jd_period_entry *out);
+/* coverage.c: too few touches in a period. */
+jd_find_instances jd_coverage_find;
+void jd_coverage_due(struct jd_touches *view, const struct jd_rule *rule, jd_time since,
+                     struct jd_instances *out);
+jd_time jd_coverage_next(struct jd_touches *view, const struct jd_rule *rule);
 /* sequence.c: b after a, and no c between them. */
 jd_find_instances jd_sequence_find;
 /* absence.c: a that no b answers in time. */

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
+#include "engine/limits.h"
 #include "engine/time.h"
 
 static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -20,10 +21,12 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
         return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);
-    const struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
-    const struct jd_rule *version = jd_rule_version(view, rule, early == x ? y : x);
-    struct jd_distance distance =
-        jd_span_distance(&version->within, early->time, early->zone, late->time, late->zone);
+    struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
+    const struct jd_rule *version = jd_rule_version(view, rule, late);
+    const struct jd_span *within = jd_limits_within(view, version, late);
+    if (within == NULL)
+        return;
+    struct jd_distance distance = jd_span_distance(within, early->time, early->zone, late->time, late->zone);
     if (!distance.inside) {
         jd_why_number(view, JD_WHY_APART, x, y, (struct jd_decimal){distance.observed, 0},
                       (struct jd_decimal){distance.limit, 0}, distance.unit);
@@ -36,6 +39,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     found->observed = (struct jd_decimal){distance.observed, 0};
     found->limit = (struct jd_decimal){distance.limit, 0};
     found->unit = distance.unit;
+    found->within = within;
     const struct jd_reading readings[] = {{x, y}, {y, x}};
     found->severity =
         jd_severity_of(version, found, x_first ? readings : readings + 1, x_first && y_first ? 2 : 1);

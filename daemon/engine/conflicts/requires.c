@@ -3,20 +3,21 @@
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
+#include "engine/limits.h"
 #include "engine/time.h"
 
-static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b)
+static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, const struct jd_span *within,
+                      struct jd_touch *b)
 {
-    struct jd_members before =
-        jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(&rule->within),
-                        b->time - jd_fault_bug("kind_requires"));
+    struct jd_members before = jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(within),
+                                               b->time - jd_fault_bug("kind_requires"));
     for (uint32_t i = before.count; i > 0; i--) {
         struct jd_touch *a = before.items[i - 1];
         if (jd_str_eq(a->key, b->key))
             continue;
         jd_touch_load(view, a);
         jd_touch_load(view, b);
-        if (jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone).inside &&
+        if (jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside &&
             jd_touches_compared(view, rule, a, b)) {
             jd_why_pair(view, JD_WHY_ANSWERED, b, a);
             return true;
@@ -32,7 +33,8 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     if (b->gone || !jd_bearer_valid(view, central, b) || !jd_touch_takes_part(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
-    if (satisfied(view, rule, b))
+    const struct jd_span *within = jd_limits_within(view, rule, b);
+    if (within == NULL || satisfied(view, rule, within, b))
         return;
     jd_touch_load(view, b);
     const struct jd_touch *members[] = {b};
@@ -42,6 +44,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     instance->observed = (struct jd_decimal){0, 0};
     instance->limit = (struct jd_decimal){1, 0};
     instance->unit = JD_UNIT_TOUCHES;
+    instance->within = within;
     instance->severity = jd_severity_of(rule, instance, &reading, 1);
 }
 

@@ -3,13 +3,15 @@
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
+#include "engine/limits.h"
 #include "engine/time.h"
 
 /* The latest a before b that belongs to it. */
-static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b)
+static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *rule,
+                               const struct jd_span *within, struct jd_touch *b)
 {
     struct jd_members before =
-        jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(&rule->within), b->time - 1);
+        jd_members_find(view, rule, JD_SELECTOR_A, b->time - jd_span_reach(within), b->time - 1);
     if (jd_fault_bug("kind_sequence")) { /* the earliest */
         for (uint32_t i = 0; i < before.count / 2; i++) {
             struct jd_touch *swap = before.items[i];
@@ -21,7 +23,7 @@ static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *ru
         struct jd_touch *a = before.items[i - 1];
         jd_touch_load(view, a);
         jd_touch_load(view, b);
-        if (jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone).inside &&
+        if (jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside &&
             jd_touches_compared(view, rule, a, b) && !jd_touches_joint(view, rule, a, b))
             return a;
     }
@@ -50,10 +52,11 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     if (b->gone || !jd_bearer_valid(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
-    struct jd_touch *a = latest(view, rule, b);
+    const struct jd_span *within = jd_limits_within(view, rule, b);
+    struct jd_touch *a = within == NULL ? NULL : latest(view, rule, within, b);
     if (a == NULL || between(view, rule, a, b))
         return;
-    struct jd_distance distance = jd_span_distance(&rule->within, a->time, a->zone, b->time, b->zone);
+    struct jd_distance distance = jd_span_distance(within, a->time, a->zone, b->time, b->zone);
     const struct jd_touch *members[] = {a, b};
     const struct jd_reading reading = {a, b};
     jd_instance_hold(view, instance, members, 2);
@@ -61,6 +64,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     instance->observed = (struct jd_decimal){distance.observed, 0};
     instance->limit = (struct jd_decimal){distance.limit, 0};
     instance->unit = distance.unit;
+    instance->within = within;
     instance->severity = jd_severity_of(rule, instance, &reading, 1);
 }
 

@@ -26,11 +26,13 @@ static const jd_time new_york_at[] = {INT64_C(1772953200000), INT64_C(1793512800
 static const int32_t new_york_offsets[] = {-5 * 3600, -4 * 3600, -5 * 3600};
 static const int32_t utc_offsets[] = {0}, tokyo_offsets[] = {9 * 3600};
 static const struct jd_zone zones[ZONES] = {
-    {{"America/New_York", 16}, new_york_at, new_york_offsets, 2},
-    {{"Asia/Tokyo", 10}, NULL, tokyo_offsets, 0},
-    {{"UTC", 3}, NULL, utc_offsets, 0},
+    {{"America/New_York", 16}, new_york_at, new_york_offsets, 2, NULL},
+    {{"Asia/Tokyo", 10}, NULL, tokyo_offsets, 0, NULL},
+    {{"UTC", 3}, NULL, utc_offsets, 0, NULL},
 };
-static const struct jd_market markets[] = {{{"JP", 2}, &zones[1]}};
+/* In Japan 3 March, a Tuesday, is a holiday of these tests, and Sunday alone is the weekend. */
+static const int64_t japanese_holidays[] = {20515};
+static const struct jd_market markets[] = {{{"JP", 2}, &zones[1], {1u << 6, japanese_holidays, 1}}};
 
 void world_init(struct world *world)
 {

@@ -66,6 +66,8 @@ static const struct {
     {"report", "all", "expected each"},
     {"limit", "1e400", "expected a decimal number"},
     {"at_least", "many", "expected a decimal number"},
+    {"who", "tier", "expected a selector over the profile"},
+    {"on_track", "2", "expected a share"},
     {"inclusive", "yes", "expected true or false"},
     {"currency", "EURO", "expected a currency"},
     {"sum", "money", "expected amount or quantity"},

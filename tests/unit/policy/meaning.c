@@ -33,7 +33,7 @@ static const struct {
      "only one of limit: and at_least:", "limit: 3 raises at more than 3"},
     {"conflicts.yaml", COUNT "  of: {}\n  window: 7d\n", 1, 3, "one of limit: and at_least: is missing",
      "at_least: 3 at 3 already"},
-    {"conflicts.yaml", COUNT "  of: {}\n  window: 7d\n  at_least: 0\n", 7, 13, "must be more than 0",
+    {"conflicts.yaml", COUNT "  of: {}\n  window: 7d\n  at_least: 0\n", 7, 13, "a number that is more than 0",
      "raises at the first"},
     {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  period: month\n", 8, 3,
      "only one of window:, period: and per:", "window: rolls with each touch"},

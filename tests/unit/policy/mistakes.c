@@ -10,7 +10,7 @@
 
 TestSuite(mistakes, .fini = scratch_done, .timeout = 60);
 
-static const char small_policy[] = "name: test\n";
+static const char small_policy[] = "name: test\nmarkets: { DE: { zone: UTC }, US: { zone: UTC } }\n";
 static const char small_rules[] = "[]\n";
 
 /* Loads a policy whose `file` holds `text` and whose other files are small and right. */
@@ -176,9 +176,8 @@ Test(mistakes, in_rules)
         {"version: 1.5", 2, 12, "expected a whole number", NULL},
         {"version: -1", 2, 12, "out of range", NULL},
         {"kind: proximty", 2, 9, "there is no kind \"proximty\"", "did you mean \"proximity\"?"},
-        {"kind: coverage", 2, 9, "is not supported by this version", NULL},
         {"limit: 3", 2, 3, "limit: is not taken by kind proximity", NULL},
-        {"who: {}", 2, 3, "who: is not supported by this version", NULL},
+        {"who: {}", 2, 3, "who: is not taken by kind proximity", NULL},
         {"link: responds_to", 2, 3, "is not supported by this version", NULL},
         {"axis: recorded_at", 2, 3, "is not supported by this version", NULL},
         {"over: { rule: x, of: a }", 2, 3, "is not supported by this version", NULL},
@@ -193,7 +192,9 @@ Test(mistakes, in_rules)
         {"within: { weeks: 1 }", 2, 11, "expected a span of time", NULL},
         {"within: { days: 1, months: 1 }", 2, 11, "expected a span of time", NULL},
         {"within: { days: -1 }", 2, 11, "expected a span of time", NULL},
-        {"within: { table: limits }", 2, 11, "expected a span of time", NULL},
+        {"within: bd", 2, 11, "expected a span of time", NULL},
+        {"within: 1001bd", 2, 11, "out of range", "at most 1000 business days"},
+        {"within: { business_days: -1 }", 2, 11, "expected a span of time", NULL},
         {"mode: alarm", 2, 9, "expected alert or block", "did you mean \"alert\"?"},
         {"mode: shadow", 2, 9, "shadow is not supported by this version", NULL},
         {"scope: account", 2, 10, "account is not supported by this version", "hcp"},
@@ -299,6 +300,13 @@ Test(mistakes, in_the_policy)
         {"markets: { DE: UTC }\n", 2, 16, "a market: expected a map", NULL},
         {"markets: { DE: {} }\n", 2, 16, "one of zone: and countries: is missing", "a country has a zone"},
         {"markets: { DE: { zon: UTC } }\n", 2, 18, "has no key \"zon\"", "did you mean \"zone\"?"},
+        {"allowed_lateness: 5bd\n", 2, 19, "expected a duration", NULL},
+        {"markets: { DE: { zone: UTC, weekend: sunday } }\n", 2, 38, "expected a list of days", NULL},
+        {"markets: { DE: { zone: UTC, weekend: [sundy] } }\n", 2, 39, "expected a day of the week",
+         "did you mean \"sunday\"?"},
+        {"markets: { DE: { zone: UTC, weekend: [monday, tuesday, wednesday, thursday, friday, saturday, "
+         "sunday] } }\n",
+         2, 38, "must be a business day", NULL},
         {"groups: { team: { field: topic, sets: { a: [x] } } }\n", 2, 11, "a name that is no field", NULL},
         {"groups: { g: { field: role, sets: { a: [x] } } }\n", 2, 23, "a field of the touch that holds text",
          NULL},
@@ -359,7 +367,7 @@ Test(mistakes, in_content)
          "did you mean \"mail\"?"},
         {HEAD "c,email,p,commerce,2026-01-01,\n", 2, 11, "function: expected a value", NULL},
         {HEAD "c,email,p,commercial,1.1.2026,\n", 2, 22, "from: expected a date", NULL},
-        {HEAD "c,email,p,commercial,,\n", 2, 22, "since when is it approved", NULL},
+        {HEAD "c,email,p,commercial,,\n", 2, 22, "since when does the line hold", NULL},
         {HEAD "c,email,p,commercial,2026-01-02,2026-01-01\n", 2, 33, "until: must be later than from", NULL},
         {HEAD "\"ü\",email,\"x\ny\",commercial,2026-01-01,\n", 2, 11, "product: expected a text", NULL},
         {HEAD "ok,email,p,commercial,2026-01-01,\n\"c,email\n", 3, 1, "opened here and never closed", NULL},
@@ -367,6 +375,121 @@ Test(mistakes, in_content)
         {HEAD "\"c\"d,email,p,commercial,2026-01-01,\n", 2, 4, "after a closing quote", NULL},
     };
     check_mistakes("content.csv", "", "", rows, JD_COUNT(rows));
+}
+
+Test(mistakes, in_calendars)
+{
+    static const struct mistake rows[] = {
+        {"country,date,nam\n", 1, 14, "there is no column \"nam\"", "did you mean \"name\"?"},
+        {"country,name\n", 1, 1, "the column date is missing", NULL},
+        {"country,date\nFR,2026-12-25\n", 2, 1, "country: expected a country of markets:", "one of: DE, US"},
+        {"country,date\n,2026-12-25\n", 2, 1, "country: expected a country of markets:", NULL},
+        {"country,date\nDE,25.12.2026\n", 2, 4, "date: expected a date", NULL},
+        {"country,date\nDE,2026-02-29\n", 2, 4, "date: expected a date", NULL},
+        {"country,date\nDE,2026-12-25\nUS,2026-12-25\nDE,2026-12-25\n", 4, 4, "there twice", NULL},
+    };
+    check_mistakes("calendars.csv", "", "", rows, JD_COUNT(rows));
+}
+
+/* A policy with a table, and rules that go by it. */
+static struct jd_policy *load_limits(const char *keys, const char *table, struct jd_diagnostics *problems)
+{
+    char rules[1024];
+    (void)snprintf(
+        rules, sizeof rules,
+        "- { id: r, version: 1, kind: frequency, of: {}, severity: low,\n%s }\n"
+        "- { id: fixed, version: 1, kind: frequency, of: {}, severity: low, window: 7d, limit: 2 }\n",
+        keys);
+    scratch_done();
+    scratch_text("policy.yaml", small_policy);
+    scratch_text("conflicts.yaml", rules);
+    if (table != NULL)
+        scratch_text("limits.csv", table);
+    jd_diagnostics_init(problems);
+    return jd_policy_load(scratch(), problems);
+}
+
+#define BY_TIER "window: 7d, limit: { table: limits, by: [tier] }"
+#define LIMITS "rule,tier,limit,from,until\n"
+#define GOOD "r,A,2,2026-01-01,\n"
+
+Test(mistakes, in_limits)
+{
+    static const struct {
+        const char *keys, *table, *file;
+        uint32_t line, column;
+        const char *problem, *hint;
+    } rows[] = {
+        {"window: 7d, limit: { table: limit, by: [tier] }", LIMITS GOOD, "conflicts.yaml", 2, 29,
+         "table: expected limits", NULL},
+        {"window: 7d, limit: { table: limits }", LIMITS GOOD, "conflicts.yaml", 2, 20, "by: is missing",
+         NULL},
+        {"window: 7d, limit: { table: limits, by: [] }", LIMITS GOOD, "conflicts.yaml", 2, 41,
+         "the list is empty", NULL},
+        {"window: 7d, limit: { table: limits, by: [teir] }", LIMITS GOOD, "conflicts.yaml", 2, 42,
+         "neither touch nor profile has a field \"teir\"", "did you mean \"tier\"?"},
+        {"window: 7d, limit: { table: limits, by: [segments] }", LIMITS GOOD, "conflicts.yaml", 2, 42,
+         "segments holds a list", NULL},
+        {"window: 7d, limit: { table: limits, by: [amount] }", LIMITS GOOD, "conflicts.yaml", 2, 42,
+         "amount is no text", NULL},
+        {"window: 7d, limit: { table: limits, by: [team] }", LIMITS GOOD, "conflicts.yaml", 1, 3,
+         "limits.csv has no column for team", NULL},
+        {"window: { table: limits, by: [tier] }, limit: 2", LIMITS GOOD, "conflicts.yaml", 1, 3,
+         "no column within", NULL},
+        {"window: { table: limits, by: [tier] }, limit: { table: limits, by: [team] }",
+         "rule,tier,team,limit,within,from,until\n", "conflicts.yaml", 2, 47, "by the same fields", NULL},
+        {"period: month, limit: { table: limits, by: [team] }",
+         "rule,team,limit,from,until\nr,x,2,2026-01-01,\n", "conflicts.yaml", 1, 3,
+         "over a period, team must be in same:", NULL},
+        {"period: from_first, limit: 2, window: { table: limits, by: [tier] }",
+         "rule,tier,within,from,until\nr,A,2d,2026-01-01,\n", "conflicts.yaml", 1, 3,
+         "does not come from a table", NULL},
+        {BY_TIER, NULL, "conflicts.yaml", 2, 29, "no file limits.csv", NULL},
+        {BY_TIER, "rule,teir,limit,from,until\n", "limits.csv", 1, 6, "there is no column \"teir\"", NULL},
+        {BY_TIER, "tier,limit,from,until\n", "limits.csv", 1, 1, "the column rule is missing", NULL},
+        {BY_TIER, LIMITS "r,,2,2026-01-01,\n", "limits.csv", 2, 3, "tier: is empty, but rule r goes by it",
+         NULL},
+        {BY_TIER, LIMITS "r,A,2.5,2026-01-01,\n", "limits.csv", 2, 5, "limit: expected a whole number", NULL},
+        {BY_TIER, LIMITS "r,A,two,2026-01-01,\n", "limits.csv", 2, 5, "limit: expected a decimal number",
+         NULL},
+        {BY_TIER, LIMITS "r,A,-2,2026-01-01,\n", "limits.csv", 2, 5, "not negative", NULL},
+        {BY_TIER, LIMITS "r,A,2,,\n", "limits.csv", 2, 7, "since when does the line hold", NULL},
+        {BY_TIER, LIMITS "r,A,2,2026-01-02,2026-01-01\n", "limits.csv", 2, 18, "later than from", NULL},
+        {BY_TIER, LIMITS "r,A,2,2026-01-01,2026-03-01\nr,A,3,2026-02-28,\n", "limits.csv", 3, 7,
+         "overlaps with line 2", NULL},
+        {BY_TIER, LIMITS "r,A,2,2026-01-01,\nr,A,3,2027-01-01,\n", "limits.csv", 3, 7, "overlaps with line 2",
+         NULL},
+        {BY_TIER, LIMITS GOOD "fixd,A,2,2026-01-01,\n", "limits.csv", 3, 1,
+         "rule: expected the id of a rule that takes", NULL},
+        {BY_TIER, LIMITS GOOD "fixed,A,2,2026-01-01,\n", "limits.csv", 3, 1,
+         "rule: expected the id of a rule that takes", NULL},
+        {BY_TIER, "rule,tier,team,limit,from,until\nr,A,x,2,2026-01-01,\n", "limits.csv", 2, 5,
+         "team: rule r does not go by it", NULL},
+        {BY_TIER, "rule,tier,limit,within,from,until\nr,A,2,3d,2026-01-01,\n", "limits.csv", 2, 7,
+         "does not take its window from here", NULL},
+        {"window: { table: limits, by: [channel] }, limit: 2",
+         "rule,channel,within,from,until\nr,emial,3d,2026-01-01,\n", "limits.csv", 2, 3,
+         "channel: expected a value", "did you mean \"email\"?"},
+        {"window: { table: limits, by: [channel] }, limit: 2",
+         "rule,channel,within,from,until\nr,email,3,2026-01-01,\n", "limits.csv", 2, 9,
+         "within: expected a span of time", NULL},
+        {"window: { table: limits, by: [channel] }, limit: 2",
+         "rule,channel,within,from,until\nr,email,0h,2026-01-01,\n", "limits.csv", 2, 9,
+         "longer than nothing", NULL},
+        {"window: { table: limits, by: [on_label] }, limit: 2",
+         "rule,on_label,within,from,until\nr,yes,3d,2026-01-01,\n", "limits.csv", 2, 3,
+         "on_label: expected true or false", NULL},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        struct jd_diagnostics problems;
+        struct jd_policy *policy = load_limits(rows[i].keys, rows[i].table, &problems);
+        cr_expect_null(policy, "row %zu is taken", i);
+        cr_expect_not_null(find_problem(&problems, rows[i].file, rows[i].line, rows[i].column,
+                                        rows[i].problem, rows[i].hint),
+                           "row %zu", i);
+        jd_policy_free(policy);
+        jd_diagnostics_done(&problems);
+    }
 }
 
 Test(mistakes, in_the_files_themselves)
@@ -377,7 +500,6 @@ Test(mistakes, in_the_files_themselves)
         {"journeys/a.yaml", "a: b", "is not supported by this version", NULL},
         {"markets/DE.yaml", "add: []", "policy.yaml has no market \"DE\"", "markets: { DE: { zone: ... } }"},
         {"markets/DE.csv", "a,b", "is no file of a policy", NULL},
-        {"limits.csv", "a,b", "is not supported by this version", NULL},
         {"conflict.yaml", "[]", "is no file of a policy", "conflicts.yaml"},
         {"zoneinfo", "a: b", "is no file of a policy", NULL},
         {"policy.yaml", "name: \xff\n", "is not UTF-8", NULL},

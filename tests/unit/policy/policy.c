@@ -318,7 +318,14 @@ Test(policy, what_ships_is_valid)
         jd_policy_free(load(directories[i]));
 }
 
-/* The guide's examples, each with small files beside it. */
+static void small_files(void)
+{
+    scratch_done();
+    scratch_text("policy.yaml", "name: x\nmarkets: { DE: { zone: UTC } }\n");
+    scratch_text("conflicts.yaml", "[]\n");
+}
+
+/* The guide's examples, each with small files beside it; a block may hold several files. */
 Test(policy, the_guide_shows_what_works)
 {
     FILE *guide = fopen("config/policies/README.md", "re"); /* tests run in the top directory */
@@ -333,12 +340,9 @@ Test(policy, the_guide_shows_what_works)
             inside = strncmp(line, "```yaml", 7) == 0 || strncmp(line, "```csv", 6) == 0;
             (void)snprintf(name, sizeof name, "%s", strncmp(line, "```csv", 6) == 0 ? "content.csv" : "");
             used = 0;
+            if (name[0] != '\0')
+                small_files();
         } else if (is_fence) {
-            if (strncmp(name, "markets/", 8) != 0) { /* a market changes the rules shown before it */
-                scratch_done();
-                scratch_text("policy.yaml", "name: x\nmarkets: { DE: { zone: UTC } }\n");
-                scratch_text("conflicts.yaml", "[]\n");
-            }
             scratch_write(name, text, used);
             struct jd_policy *policy = load(scratch());
             const struct jd_program *p = jd_policy_program(policy);
@@ -348,12 +352,19 @@ Test(policy, the_guide_shows_what_works)
             inside = false;
             count++;
         } else if (inside) {
-            if (name[0] == '\0')
-                cr_assert_eq(sscanf(line, "# %63s", name), 1, "a block begins with its file's name: %s",
-                             line);
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s", line);
+            char next[64] = "";
+            bool begins = sscanf(line, "# %63s", next) == 1 &&
+                          (strstr(next, ".yaml") != NULL || strstr(next, ".csv") != NULL);
+            cr_assert(begins || name[0] != '\0', "a block begins with its file's name: %s", line);
+            if (name[0] != '\0' && begins)
+                scratch_write(name, text, used);
+            else if (begins && strncmp(next, "markets/", 8) != 0) /* a market changes the rules before it */
+                small_files();
+            if (begins)
+                (void)snprintf(name, sizeof name, "%s", next);
+            used = begins ? 0 : used + (size_t)snprintf(text + used, sizeof text - used, "%s", line);
         }
     }
     (void)fclose(guide);
-    cr_expect_eq(count, 12);
+    cr_expect_eq(count, 15);
 }
