@@ -173,6 +173,7 @@ struct jd_rule {
     const struct jd_limits *limits; /* NULL: nothing comes from a table */
     struct jd_span resolve_within, plus;
     bool inclusive; /* absence: b at the same instant answers */
+    bool linked;    /* b belongs to the a that its responds_to names, and to no other */
     enum jd_period period;
     enum jd_measure measure;
     bool each; /* every touch of a calendar period over the limit is an instance */

@@ -89,12 +89,6 @@ void jd_warn_at(struct jd_compile *c, struct jd_place place, const char *format,
 /* Gives the problem added last a hint with the nearest value of a closed list, or with all of them. */
 void jd_suggest_symbol(struct jd_compile *c, struct jd_str written, const struct jd_symbols *symbols);
 
-/* A list of texts, or one alone: sorted, without doubles. */
-struct jd_texts {
-    const struct jd_str *items;
-    uint32_t count;
-};
-
 /* A group of countries, such as EU. */
 struct jd_pack {
     struct jd_str name;

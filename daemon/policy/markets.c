@@ -276,11 +276,12 @@ static void change_rule(struct jd_compile *c, const struct jd_member *member,
     }
     for (uint32_t i = 0; i < changes->count; i++)
         if (jd_is_table(&changes->members[i].value))
-            jd_error_at(c, changes->members[i].value.place,
-                        "%.*s: a market takes nothing from a table that the rule does not: let the rule go by "
-                        "jurisdiction",
-                        changes->members[i].key.size < 80 ? (int)changes->members[i].key.size : 80,
-                        changes->members[i].key.ptr);
+            jd_error_at(
+                c, changes->members[i].value.place,
+                "%.*s: a market takes nothing from a table that the rule does not: let the rule go by "
+                "jurisdiction",
+                changes->members[i].key.size < 80 ? (int)changes->members[i].key.size : 80,
+                changes->members[i].key.ptr);
         else if (jd_parameter_of(&rule->rule, changes->members[i].key) == NULL)
             unknown_parameter(c, changes->members[i].place, changes->members[i].key, &rule->rule);
     const struct jd_compiled_rule *base = leave(c, rule, market->name);

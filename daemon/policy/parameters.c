@@ -87,6 +87,14 @@ void jd_read_per(struct jd_compile *c, const struct jd_key *key, const struct jd
     }
 }
 
+void jd_read_link(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("responds_to")))
+        *(bool *)out = true;
+    else
+        jd_expected(c, node, key->name, "responds_to");
+}
+
 void jd_read_report(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("each")))

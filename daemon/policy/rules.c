@@ -216,6 +216,7 @@ const struct jd_key jd_rule_keys[] = {
     {"until", jd_read_selector, .offset = RULE(c), .parameter = JD_TAKES_UNTIL},
     {"max_open", jd_read_span, .offset = RULE(within), .parameter = JD_TAKES_UNTIL},
     {"plus", jd_read_span, .offset = RULE(plus), .parameter = JD_TAKES_PLUS},
+    {"link", jd_read_link, .offset = RULE(linked), .parameter = JD_TAKES_LINK},
     {"inclusive", jd_read_truth, .offset = RULE(inclusive), .parameter = JD_TAKES_ANSWER},
     {"resolve_within", jd_read_span, .offset = RULE(resolve_within), .parameter = JD_TAKES_ANSWER},
     {"window", jd_read_window, .parameter = JD_TAKES_WINDOW},
@@ -238,7 +239,6 @@ const struct jd_key jd_rule_keys[] = {
     {"lead", read_lead, .offset = RULE(within), .parameter = JD_TAKES_LEAD},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
     /* Keys of kinds and features that are not there yet. */
-    {.name = "link"},
     {.name = "axis"},
     {.name = "over"},
     {.name = "joint_within"},

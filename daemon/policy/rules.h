@@ -16,8 +16,8 @@ struct written_rule {
     bool has_distinct, has_weights, has_per;
     int64_t *durations; /* of overlap */
     struct jd_coverage coverage;
-    struct jd_limits limits; /* which of the two come from a table, and */
-    struct jd_fields by;     /* by which fields */
+    struct jd_limits limits;     /* which of the two come from a table, and */
+    struct jd_fields by;         /* by which fields */
     const struct jd_node *local; /* local:, or NULL */
 };
 
@@ -39,6 +39,7 @@ uint8_t jd_read_symbol(struct jd_compile *c, const struct jd_key *key, const str
 /* Readers of parameters; the target is the written rule. */
 jd_read_value jd_read_within, jd_read_window, jd_read_report, jd_read_limit, jd_read_at_least, jd_read_period,
     jd_read_per, jd_read_distinct, jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;
+jd_read_value jd_read_link;     /* [bool] link: responds_to */
 jd_read_value jd_read_on_track; /* [jd_decimal] (coverage.c) */
 /* [jd_severity_case] observed: { gt: 5 } */
 jd_read_value jd_read_observed;

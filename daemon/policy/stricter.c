@@ -43,7 +43,8 @@ const struct jd_changeable *jd_parameter_of(const struct jd_rule *rule, struct j
     const struct jd_limits *limits = rule->limits; /* a market has lines of its own there */
     bool is_limit = jd_str_eq(key, JD_STR("limit")) || jd_str_eq(key, JD_STR("at_least"));
     bool is_window = jd_str_eq(key, JD_STR("within")) || jd_str_eq(key, JD_STR("window"));
-    if (rule->coverage != NULL || (limits != NULL && ((is_limit && limits->limit) || (is_window && limits->within))))
+    if (rule->coverage != NULL ||
+        (limits != NULL && ((is_limit && limits->limit) || (is_window && limits->within))))
         return NULL;
     for (size_t i = 0; i < JD_COUNT(parameters); i++)
         if (jd_str_eq(key, jd_str_of(parameters[i].key))) {

@@ -283,6 +283,8 @@ def random_rule(rng, number, variant, start, days):
         same = rule.get("same", [])
         if set(same) & set(rule["different"] if isinstance(rule["different"], list) else rule["different"]["any"]):
             del rule["different"]
+    if kind in ("proximity", "sequence", "absence", "requires", "until") and rng.random() < 0.1:
+        rule["link"] = "responds_to"
     if rng.random() < 0.25:
         joint = pairs or kind == "sequence"
         rule["unless"] = rng.choice([[{"topic": "safety"}], [{"channel": "video"}, {"phase": "planned", "team": "T1"}]]
@@ -396,7 +398,8 @@ def random_policy(rng, variants, start, days, lateness=None):
     """Some rules of different kinds."""
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
     rules = [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]
-    limits = [line for rule in rules if rng.random() < 0.15 for line in use_table(rng, rule, start, days)]
+    limits = [line for rule in rules
+              if "subject" not in rule and rng.random() < 0.15 for line in use_table(rng, rule, start, days)]
     for rule in rules:
         if "subject" not in rule:
             random_markets(rng, rule)
@@ -557,6 +560,9 @@ class History:
         if rng.random() < 0.3:
             other = rng.choice([r for r in ROLES if r != role])
             event["joint_with"] = [{"id": other[:2] + str(rng.randint(1, 2)), "role": other}]
+        if self.records and rng.random() < 0.3:
+            answered = rng.choice(self.records)[2]
+            event["responds_to"] = rng.choice([answered.get("engagement_id"), answered.get("id")])
         if rng.random() < 0.2:
             event["attributes"] = {"kind": rng.choice(["x", "y"])}
         return event

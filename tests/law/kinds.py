@@ -85,6 +85,11 @@ class View:
         differ = [not share(a, b, path, self.groups) for path in different_fields(rule)]
         return not differ or (any(differ) if isinstance(wanted, dict) else all(differ))
 
+    def belongs(self, a, b, rule):
+        """Whether b is one for that a: different where asked, and with `link:` the one that it says it answers."""
+        return self.different(a, b, rule) and (
+            "link" not in rule or b.get("responds_to") in (engagement_of(a), a["id"]))
+
     def joint(self, a, b, rule):
         return "joint" in rule.get("unless", ()) and joint(a, b, self.joint_within)
 
@@ -144,7 +149,7 @@ def pairs(rule, touches, view):
         for b in sorted(of_b, key=in_order):
             if (engagement_of(a) != engagement_of(b)
                     and all(share(a, b, path, view.groups) for path in rule.get("same", ()))
-                    and view.different(a, b, rule) and not view.joint(a, b, rule)):
+                    and view.belongs(a, b, rule) and not view.joint(a, b, rule)):
                 ways.setdefault((engagement_of(a), engagement_of(b)), {"a": a, "b": b})
     instances_ = {}
     for ids, way in ways.items():
@@ -363,7 +368,7 @@ def sequence(rule, touches, view, _):
     of_c = one_each(satisfying(view.selected(touches, rule["without"], rule, ()), rule["without"])) \
         if "without" in rule else []
     for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
-        others = one_each(a for a in of_a if view.different(a, b, rule) and not view.joint(a, b, rule))
+        others = one_each(a for a in of_a if view.belongs(a, b, rule) and not view.joint(a, b, rule))
         within = view.bound(rule, "within", b, touch_time(b))
         earlier = [a for a in others if within is not None and touch_time(a) < touch_time(b)
                    and view.near(a, b, within)]
@@ -381,7 +386,7 @@ def absence(rule, touches, view, _):
         if within is None:
             continue
         deadline = view.deadline(a, within)
-        answers = [b for b in one_each(b for b in of_b if view.different(a, b, rule))
+        answers = [b for b in one_each(b for b in of_b if view.belongs(a, b, rule))
                    if engagement_of(b) != engagement_of(a)
                    and (touch_time(b) > start or rule.get("inclusive") and touch_time(b) == start)]
         if not inside(rule, start) or any(touch_time(b) <= deadline for b in answers):
@@ -399,7 +404,7 @@ def absence(rule, touches, view, _):
 def requires(rule, touches, view, _):
     of_a = satisfying(view.selected(touches, rule["a"], rule, named(rule)), rule["a"])
     for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
-        before = one_each(a for a in of_a if view.different(a, b, rule))
+        before = one_each(a for a in of_a if view.belongs(a, b, rule))
         within = view.bound(rule, "within", b, touch_time(b))
         if within is not None and inside(rule, touch_time(b)) and not any(
                 engagement_of(a) != engagement_of(b) and touch_time(a) <= touch_time(b)
@@ -413,7 +418,7 @@ def until(rule, touches, view, _):
     for b in one_each(view.selected(touches, rule["b"], rule, named(rule))):
         t = touch_time(b)
         under = []  # the a that are not closed, or less than `plus` ago
-        for a in one_each(a for a in of_a if view.different(a, b, rule)):
+        for a in one_each(a for a in of_a if view.belongs(a, b, rule)):
             closing = [touch_time(c) for c in of_c if touch_time(c) > touch_time(a)]
             if (touch_time(a) < t <= view.deadline(a, rule["max_open"])
                     and (not closing or t < min(closing) or t - min(closing) < rule.get("plus", 0))):

@@ -386,6 +386,20 @@ class Pairs(unittest.TestCase):
             self.assertEqual(kinds.severity(f, phase, r, view), want)
 
 
+class Links(unittest.TestCase):
+    def test_an_answer_is_for_the_one_it_names(self):
+        asked = touch("r1", 0), touch("r2", 1)
+        r = rule("absence", a=REP, b=MSL, within=24, link="responds_to")
+        self.assertEqual(sorted(found(r, *asked, touch("m1", 2))), ["r1", "r2"])
+        self.assertEqual(sorted(found(r, *asked, touch("m1", 2, responds_to="r2"))), ["r1"])
+        by_event = dict(touch("r3", 1), id="event-3")
+        self.assertEqual(sorted(found(r, by_event, touch("m1", 2, responds_to="event-3"))), [])
+
+    def test_without_a_name_nothing_is_answered(self):
+        r = rule("requires", a=REP, b=MSL, within=24, link="responds_to")
+        self.assertEqual(sorted(found(r, touch("r1", 0), touch("m1", 2), touch("m2", 2, responds_to="r1"))), ["m1"])
+
+
 class Tables(unittest.TestCase):
     """Limits and windows by the values of a touch or its physician, and by time."""
 

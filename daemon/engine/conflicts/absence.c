@@ -16,7 +16,7 @@ static struct jd_touch *answer(struct jd_touches *view, const struct jd_rule *ru
 {
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_B, from, to);
     for (uint32_t i = 0; i < found.count; i++)
-        if (!jd_str_eq(found.items[i]->key, a->key) && jd_touches_compared(view, rule, a, found.items[i]))
+        if (!jd_str_eq(found.items[i]->key, a->key) && jd_touches_belong(view, rule, a, found.items[i]))
             return found.items[i];
     return NULL;
 }

@@ -15,7 +15,7 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
         .name = "proximity",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN,
         .optional = JD_TAKES_SAME | JD_TAKES_DIFFERENT | JD_TAKES_UNLESS | JD_TAKES_JOINT | JD_TAKES_LISTS |
-                    JD_TAKES_NEAR | JD_TAKES_CASE_A | JD_TAKES_CASE_B,
+                    JD_TAKES_LINK | JD_TAKES_NEAR | JD_TAKES_CASE_A | JD_TAKES_CASE_B,
         .more = JD_TAKES_WITHIN,
         .pairs = true,
         .find = jd_proximity_find,
@@ -49,14 +49,14 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
     {
         .name = "sequence",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN,
-        .optional = BETWEEN | JD_TAKES_WITHOUT | JD_TAKES_JOINT | JD_TAKES_NEAR,
+        .optional = BETWEEN | JD_TAKES_LINK | JD_TAKES_WITHOUT | JD_TAKES_JOINT | JD_TAKES_NEAR,
         .more = JD_TAKES_WITHIN,
         .find = jd_sequence_find,
     },
     {
         .name = "absence",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN | JD_TAKES_A_HAPPENED | JD_TAKES_B_HAPPENED,
-        .optional = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_ANSWER | JD_TAKES_CASE_A,
+        .optional = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_LINK | JD_TAKES_ANSWER | JD_TAKES_CASE_A,
         .less = JD_TAKES_WITHIN | JD_TAKES_ANSWER,
         .deadlines = true,
         .find = jd_absence_find,
@@ -64,14 +64,14 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
     {
         .name = "requires",
         .required = JD_TAKES_A_B | JD_TAKES_WITHIN | JD_TAKES_A_HAPPENED,
-        .optional = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_CASE_B,
+        .optional = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_LINK | JD_TAKES_CASE_B,
         .less = JD_TAKES_WITHIN,
         .find = jd_requires_find,
     },
     {
         .name = "until",
         .required = JD_TAKES_A_B | JD_TAKES_UNTIL,
-        .optional = BETWEEN | JD_TAKES_PLUS,
+        .optional = BETWEEN | JD_TAKES_LINK | JD_TAKES_PLUS,
         .more = JD_TAKES_UNTIL | JD_TAKES_PLUS,
         .find = jd_until_find,
     },

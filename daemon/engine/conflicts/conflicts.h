@@ -36,6 +36,7 @@ enum jd_parameter {
     JD_TAKES_A_HAPPENED = 1u << 21, /* a: leaves planned touches out unless it names phase */
     JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
     JD_TAKES_COVERAGE = 1u << 23,   /* who:, at_least:, period:, on_track: */
+    JD_TAKES_LINK = 1u << 24,       /* link: */
     JD_TAKES_REQUIRE = 1u << 27,    /* require: */
     JD_TAKES_SUBJECT = 1u << 28,    /* subject: */
     JD_TAKES_LEAD = 1u << 29,       /* lead: */

@@ -201,8 +201,8 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
                                               period->end * JD_DAY + zones_apart);
     struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
-    if (!rule->each && rule->version_count == 0 && rule->limits == NULL && !can_be_over(rule, &own, found.count) &&
-        !jd_why_asked(view))
+    if (!rule->each && rule->version_count == 0 && rule->limits == NULL &&
+        !can_be_over(rule, &own, found.count) && !jd_why_asked(view))
         return tally;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
@@ -345,8 +345,8 @@ static void find_from_first(struct jd_touches *view, const struct jd_rule *rule,
         jd_time horizon = tally.members.items[0]->time + jd_span_reach(&rule->within);
         uint32_t bearers = rule->each ? tally.members.count : 1;
         for (uint32_t i = 0; i < bearers; i++)
-            hold(view, version, &bounds, jd_instances_bearer(view, out, tally.members.items[i]), &tally, horizon,
-                 &none);
+            hold(view, version, &bounds, jd_instances_bearer(view, out, tally.members.items[i]), &tally,
+                 horizon, &none);
     }
 }
 

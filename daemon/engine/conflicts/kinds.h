@@ -31,6 +31,12 @@ bool jd_touches_same(struct jd_touches *view, const struct jd_rule *rule, struct
                      struct jd_touch *y);
 bool jd_touches_compared(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                          struct jd_touch *y);
+/* The same, and linked, of an a and a b. */
+bool jd_touches_belong(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                       struct jd_touch *b);
+/* `link:` does b answer that a: does its responds_to name a's engagement, or the event that counts of it? Both are
+ * loaded. Always, of a rule without it. */
+bool jd_touches_linked(const struct jd_rule *rule, const struct jd_touch *a, const struct jd_touch *b);
 /* Has it every field that `same:` and `different:` name? */
 bool jd_touch_takes_part(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *touch);
 /* Is the pair left out by `unless: joint`? Both are loaded. */

@@ -117,6 +117,23 @@ bool jd_touches_compared(struct jd_touches *view, const struct jd_rule *rule, st
     return rule->different_count == 0 || (rule->different_any ? differ > 0 : differ == rule->different_count);
 }
 
+bool jd_touches_linked(const struct jd_rule *rule, const struct jd_touch *a, const struct jd_touch *b)
+{
+    struct jd_str answered = rule->linked ? b->event->responds_to : (struct jd_str){0};
+    return !rule->linked || jd_fault_bug("link_ignored") ||
+           (answered.ptr != NULL && (jd_str_eq(answered, a->key) || jd_str_eq(answered, a->event->id)));
+}
+
+bool jd_touches_belong(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *a,
+                       struct jd_touch *b)
+{
+    if (rule->linked) {
+        jd_touch_load(view, a);
+        jd_touch_load(view, b);
+    }
+    return jd_touches_linked(rule, a, b) && jd_touches_compared(view, rule, a, b);
+}
+
 bool jd_touch_takes_part(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *touch)
 {
     struct jd_value value;

@@ -21,6 +21,10 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
         return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);
+    x_first = x_first && jd_touches_linked(rule, x, y);
+    y_first = y_first && jd_touches_linked(rule, y, x);
+    if (!x_first && !y_first)
+        return;
     struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
     const struct jd_rule *version = jd_rule_version(view, rule, late);
     const struct jd_span *within = jd_limits_within(view, version, late);

@@ -18,7 +18,7 @@ static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, const
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         if (jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside &&
-            jd_touches_compared(view, rule, a, b)) {
+            jd_touches_belong(view, rule, a, b)) {
             jd_why_pair(view, JD_WHY_ANSWERED, b, a);
             return true;
         }

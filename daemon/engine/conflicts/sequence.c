@@ -24,7 +24,7 @@ static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *ru
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         if (jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside &&
-            jd_touches_compared(view, rule, a, b) && !jd_touches_joint(view, rule, a, b))
+            jd_touches_belong(view, rule, a, b) && !jd_touches_joint(view, rule, a, b))
             return a;
     }
     return NULL;

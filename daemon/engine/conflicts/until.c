@@ -45,7 +45,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         jd_time last = jd_span_deadline(&rule->within, a->time, a->zone);
-        if (b->time > last || !jd_touches_compared(view, rule, a, b) || !is_open(view, rule, a, b))
+        if (b->time > last || !jd_touches_belong(view, rule, a, b) || !is_open(view, rule, a, b))
             continue;
         const struct jd_touch *members[] = {a, b};
         const struct jd_reading reading = {a, b};

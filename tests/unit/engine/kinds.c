@@ -372,3 +372,48 @@ Test(kinds, what_cannot_be_added_or_is_too_long_is_refused)
     cr_assert_eq(REP(.id = "2", .at = 1, .end = 1.001 + DAYS_OF(31)), JD_DEAD_LETTERED);
     cr_assert_str_eq(w->reason, "interval_too_long");
 }
+
+/* ---- link ---- */
+
+Test(kinds, an_answer_is_for_the_one_it_names)
+{
+    struct jd_rule *rule = rule_of("absence", 24);
+    rule->linked = true;
+    world_start(w);
+    REP(.id = "1", .engagement = "A", .at = 100);
+    REP(.id = "2", .engagement = "B", .at = 100);
+    REP(.id = "3", .engagement = "C", .at = 100);
+    MSL(.id = "4", .engagement = "D", .at = 101, .responds_to = "A");
+    MSL(.id = "5", .engagement = "E", .at = 101, .responds_to = "2"); /* the event of B */
+    MSL(.id = "6", .engagement = "F", .at = 101);
+    advance(w, 125);
+    EXPECT(w, "r C r1 open incident medium 0touches");
+    MSL(.id = "7", .engagement = "F", .at = 101, .recorded = 126, .responds_to = "C");
+    EXPECT(w, "r C r2 retracted corrected incident medium 0touches");
+    REP(.id = "8", .engagement = "B", .at = 100, .recorded = 127); /* another event counts now */
+    EXPECT(w, "r B r1 open incident medium 0touches");
+}
+
+Test(kinds, what_names_nothing_has_nothing_before_it)
+{
+    struct jd_rule *rule = rule_of("requires", 24);
+    rule->linked = true;
+    world_start(w);
+    REP(.id = "1", .engagement = "A", .at = 100);
+    MSL(.id = "2", .engagement = "B", .at = 101, .responds_to = "A");
+    EXPECT(w, "");
+    MSL(.id = "3", .engagement = "C", .at = 101);
+    EXPECT(w, "r C r1 open incident medium 0touches");
+}
+
+Test(kinds, a_linked_pair_has_its_direction)
+{
+    struct jd_rule *rule = world_rule(w, "r", span_ms(24));
+    rule->linked = true;
+    world_start(w);
+    REP(.id = "1", .engagement = "A", .at = 100, .responds_to = "B"); /* a names b */
+    MSL(.id = "2", .engagement = "B", .at = 101);
+    EXPECT(w, "");
+    MSL(.id = "3", .engagement = "C", .at = 101, .responds_to = "A");
+    EXPECT(w, "r A+C r1 open incident medium 3600000ms");
+}

@@ -150,6 +150,7 @@ static struct jd_event *event_of(struct world *world, const struct spec *spec)
     event->actor.id = text(world, spec->actor ? spec->actor : "somebody");
     event->product = text(world, spec->product);
     event->topic = text(world, spec->topic);
+    event->responds_to = text(world, spec->responds_to);
     event->country = text(world, spec->country);
     if (spec->joint != NULL) {
         struct jd_party *party = jd_arena_alloc(&world->arena, sizeof *party);

@@ -25,6 +25,7 @@ enum { NEVER_SET = -1000000 };
 /* One event; what is 0 or NULL is absent. */
 struct spec {
     const char *id, *source, *engagement, *type, *hcp, *team, *actor, *product, *topic, *country, *account;
+    const char *responds_to;
     const char *joint; /* actor id of a companion */
     const char *const *messages;
     uint32_t message_count;

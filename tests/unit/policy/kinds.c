@@ -83,6 +83,7 @@ struct mistake {
 Test(kinds, mistakes_in_their_keys)
 {
     static const struct mistake rows[] = {
+        {OVERLAP, "link: responds_to", NULL, 3, "link: is not taken by kind overlap", NULL},
         {COVERAGE, "limit: 2", NULL, 3, "limit: is not taken by kind coverage", NULL},
         {COVERAGE, "window: 7d", NULL, 3, "window: is not taken by kind coverage", NULL},
         {COVERAGE, "", "who", 0, "a rule: who: is missing", NULL},

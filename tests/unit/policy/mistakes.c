@@ -178,7 +178,7 @@ Test(mistakes, in_rules)
         {"kind: proximty", 2, 9, "there is no kind \"proximty\"", "did you mean \"proximity\"?"},
         {"limit: 3", 2, 3, "limit: is not taken by kind proximity", NULL},
         {"who: {}", 2, 3, "who: is not taken by kind proximity", NULL},
-        {"link: responds_to", 2, 3, "is not supported by this version", NULL},
+        {"link: answers", 2, 9, "link: expected responds_to", NULL},
         {"axis: recorded_at", 2, 3, "is not supported by this version", NULL},
         {"over: { rule: x, of: a }", 2, 3, "is not supported by this version", NULL},
         {"within: 7", 2, 11, "expected a span of time", "write the unit: 7h or 7d"},
@@ -498,7 +498,7 @@ Test(mistakes, in_the_files_themselves)
         const char *file, *text, *problem, *hint;
     } rows[] = {
         {"journeys/a.yaml", "a: b", "is not supported by this version", NULL},
-        {"markets/DE.yaml", "add: []", "policy.yaml has no market \"DE\"", "markets: { DE: { zone: ... } }"},
+        {"markets/FR.yaml", "add: []", "policy.yaml has no market \"FR\"", "one of: DE, US"},
         {"markets/DE.csv", "a,b", "is no file of a policy", NULL},
         {"conflict.yaml", "[]", "is no file of a policy", "conflicts.yaml"},
         {"zoneinfo", "a: b", "is no file of a policy", NULL},
