@@ -301,7 +301,15 @@ class Suite:
         record = s.records("conflict.alerts")[0]
         alert = json.loads(record.value())
         s.ends("explain --alert from the topic", OK, "explain", "--alert", alert["alert_id"],
-               says=("medical-commercial-48h", "msl-visit-77", "rep-call-12", "5 h apart", "revision 1"))
+               says=("medical-commercial-48h", "msl-visit-77", "rep-call-12", "5 h apart", "revision 1",
+                     "as written in the published policy/conflicts.yaml", "more than 1 d 19 h later"))
+        why_not = ("explain", "--why-not", "--hcp", HCP, "--rule")
+        s.ends("why not, of one that holds", OK, *why_not, "medical-commercial-48h",
+               says="it holds for msl-visit-77, rep-call-12: open")
+        s.ends("why not, from Redis", OK, *why_not, "speaker-commercial-same-day",
+               says=("is a\n", "not b: role is msl, the rule wants speaker", "Nearest"))
+        s.ends("why not, of a rule that is not there", DATA, *why_not, "medical-commercial-84h",
+               says='did you mean "medical-commercial-48h"')
         told = json.loads(s.ends("the same as JSON", OK, "explain", "--alert", alert["alert_id"], "--json"))
         self.counts.check(told["alert"]["alert_id"] == alert["alert_id"] and len(told["history"]) == 1,
                           "the record of the topic", str(told))
