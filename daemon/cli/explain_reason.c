@@ -501,11 +501,17 @@ void jd_explain_avoidance(const struct jd_alert *alert, const struct jd_rule *ru
         avoid_total(&r);
         break;
     case SHAPE_OTHER:
-        fputs(rule == NULL ? "  Give --policy: the rule says what it asks for.\n"
-                           : "  What the rule requires must be so at the time of the contact; the rule and "
-                             "the facts say "
-                             "what was not.\n",
-              out);
+        if (rule == NULL) {
+            fputs("  Give --policy: the rule says what it asks for.\n", out);
+        } else if (alert->observed.scale != JD_DECIMAL_NONE && alert->limit.scale != JD_DECIMAL_NONE) {
+            fprintf(out, "  At least " JD_STR_FMT " of what the rule asks for.\n",
+                    JD_STR_ARG(measure(&r, alert->limit)));
+        } else {
+            fputs("  What the rule requires must be so at the time of the contact; the rule and the facts "
+                  "say what "
+                  "was not.\n",
+                  out);
+        }
         break;
     }
     if (alert->phase == JD_ALERT_PHASE_PREVENTABLE) {

@@ -202,6 +202,7 @@ static uint32_t how_far(enum jd_why_code code)
     case JD_WHY_SAME:
     case JD_WHY_DIFFERENT:
     case JD_WHY_LACKS:
+    case JD_WHY_LINK:
     case JD_WHY_NO_PART:
     case JD_WHY_VALIDITY:
         return 1;
@@ -286,7 +287,8 @@ static struct jd_str miss_text(const struct answer *a, const struct jd_why *why)
     case JD_WHY_APART: /* a market may have a window of its own */
         jd_buf_printf(
             &text, JD_STR_FMT " apart, within " JD_STR_FMT, JD_STR_ARG(measure(a, why, why->observed)),
-            JD_STR_ARG(a->rule->version_count > 0 ? measure(a, why, why->limit) : a->rule->within.text));
+            JD_STR_ARG(a->rule->version_count > 0 || a->rule->limits != NULL ? measure(a, why, why->limit)
+                                                                             : a->rule->within.text));
         break;
     case JD_WHY_NO_OVERLAP:
         jd_buf_printf(&text, "not at the same time: " JD_STR_FMT " lie between them",
@@ -303,6 +305,9 @@ static struct jd_str miss_text(const struct answer *a, const struct jd_why *why)
     case JD_WHY_LACKS:
         write_field(a, why, &text);
         jd_buf_text(&text, ", which same: or different: names");
+        break;
+    case JD_WHY_LINK:
+        jd_buf_text(&text, "neither names the other in responds_to, as link: wants");
         break;
     case JD_WHY_JOINT:
         jd_buf_text(&text, "left out by unless: joint, one names the other's actor in joint_with");

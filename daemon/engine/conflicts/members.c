@@ -131,7 +131,11 @@ bool jd_touches_belong(struct jd_touches *view, const struct jd_rule *rule, stru
         jd_touch_load(view, a);
         jd_touch_load(view, b);
     }
-    return jd_touches_linked(rule, a, b) && jd_touches_compared(view, rule, a, b);
+    if (!jd_touches_linked(rule, a, b)) {
+        jd_why_pair(view, JD_WHY_LINK, b, a);
+        return false;
+    }
+    return jd_touches_compared(view, rule, a, b);
 }
 
 bool jd_touch_takes_part(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *touch)

@@ -23,8 +23,10 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     jd_touch_load(view, y);
     x_first = x_first && jd_touches_linked(rule, x, y);
     y_first = y_first && jd_touches_linked(rule, y, x);
-    if (!x_first && !y_first)
+    if (!x_first && !y_first) {
+        jd_why_pair(view, JD_WHY_LINK, x, y);
         return;
+    }
     struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
     const struct jd_rule *version = jd_rule_version(view, rule, late);
     const struct jd_span *within = jd_limits_within(view, version, late);

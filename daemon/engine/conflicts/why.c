@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/limits.h"
 #include "engine/time.h"
 
 void jd_why_tell(const struct jd_touches *view, const struct jd_why *why)
@@ -31,8 +32,10 @@ static void look_far(struct jd_touches *view, const struct jd_rule *rule, struct
         return;
     struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
     const struct jd_rule *version = jd_rule_version(view, rule, late);
-    struct jd_distance distance =
-        jd_span_distance(&version->within, early->time, early->zone, late->time, late->zone);
+    const struct jd_span *within = jd_limits_within(view, version, late);
+    if (within == NULL)
+        return;
+    struct jd_distance distance = jd_span_distance(within, early->time, early->zone, late->time, late->zone);
     if (!distance.inside)
         jd_why_number(view, JD_WHY_APART, x, y, (struct jd_decimal){distance.observed, 0},
                       (struct jd_decimal){distance.limit, 0}, distance.unit);

@@ -18,6 +18,7 @@ enum jd_why_code {
     JD_WHY_SAME,       /* x and y differ in `ref`, or one of them lacks it: sharing */
     JD_WHY_DIFFERENT,  /* x and y share `ref`, or one of them lacks it */
     JD_WHY_LACKS,      /* x lacks `ref`, which same: or different: names */
+    JD_WHY_LINK,       /* x and y do not answer each other, as link: wants */
     JD_WHY_JOINT,      /* x and y are a joint visit */
     JD_WHY_BETWEEN,    /* of b x, y (`without`) lies between it and its a */
     JD_WHY_ANSWERED,   /* of x, y is what the rule asks for, in time */
