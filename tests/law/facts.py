@@ -19,6 +19,7 @@ TYPES = {  # what an event type says: fact, state, and the channel of one that n
     "licence.granted": ("licence", "granted", None), "licence.revoked": ("licence", "revoked", None),
     "alignment.assigned": ("alignment", "granted", None), "alignment.ended": ("alignment", "revoked", None),
     "blackout.declared": ("blackout", "denied", None)}
+FUNCTIONS = (None, "commercial", "medical", "other")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -198,7 +199,8 @@ class Reader:
                 and row["product"] in (None, touch.get("product")) and row["function"] in (None, function)]
         begun = [row for row in mine if row["from"] <= t]
         if begun:
-            row = max(begun, key=lambda row: (row["from"], -(row["until"] or NEVER)))
+            row = min(begun, key=lambda row: (-row["from"], row["until"] or NEVER, CHANNELS.index(row["channel"]),
+                                              row["product"] or "", FUNCTIONS.index(row["function"])))
             return dict(row), "expired" if row["until"] is not None and row["until"] <= t else "approved"
         return None, "not_yet" if mine else "other_use" if rows else "unlisted"
 
