@@ -63,7 +63,7 @@ static bool is_short(const struct jd_touches *view, const struct jd_rule *rule, 
     if (view->now >= jd_local_instant(zone, period->end * JD_DAY) + jd_fault_bug("kind_coverage"))
         return count < goal;
     int64_t past = jd_local_day(zone, view->now) - period->first;
-    return rule->coverage->on_track.scale != JD_DECIMAL_NONE && past > 0 &&
+    return rule->coverage->on_track.scale != JD_DECIMAL_NONE && past > 0 && view->now >= rule->valid_from &&
            off_track(rule, goal, count, past, period->end - period->first);
 }
 
