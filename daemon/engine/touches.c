@@ -1,7 +1,6 @@
 #include "engine/touches.h"
 
 #include "base/fault.h"
-#include "base/str.h"
 
 jd_time jd_touch_time(const struct jd_event *event)
 {

@@ -3,6 +3,7 @@
 #ifndef JOURNEYD_ENGINE_TOUCHES_H
 #define JOURNEYD_ENGINE_TOUCHES_H
 
+#include "base/str.h"
 #include "engine/entries.h"
 #include "engine/facts.h"
 
@@ -78,6 +79,11 @@ bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot);
 static inline const uint64_t *jd_slot_bits(const struct jd_fold *fold, const struct jd_slot *slot)
 {
     return jd_selectors_bits(&fold->selectors, slot->pattern);
+}
+/* Versions of one engagement: a request and a touch that the source files under one id are two. */
+static inline bool jd_touch_same_engagement(const struct jd_touch *x, const struct jd_touch *y)
+{
+    return x->class == y->class && jd_str_eq(x->key, y->key);
 }
 /* As instances name it: the engagement key of a touch, ["source","id"] of anything else. */
 struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena);

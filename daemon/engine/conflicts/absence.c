@@ -4,7 +4,6 @@
  *            b: no instance │           b: resolved
  *                           └ not yet past: looked at again then */
 #include "base/fault.h"
-#include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
 #include "engine/limits.h"
@@ -16,7 +15,7 @@ static struct jd_touch *answer(struct jd_touches *view, const struct jd_rule *ru
 {
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_B, from, to);
     for (uint32_t i = 0; i < found.count; i++)
-        if (!jd_str_eq(found.items[i]->key, a->key) && jd_touches_belong(view, rule, a, found.items[i]))
+        if (!jd_touch_same_engagement(found.items[i], a) && jd_touches_belong(view, rule, a, found.items[i]))
             return found.items[i];
     return NULL;
 }
@@ -82,6 +81,6 @@ void jd_absence_find(struct jd_touches *view, const struct jd_rule *rule, struct
         return;
     struct jd_members before = jd_members_find(view, rule, JD_SELECTOR_A, x->time - longest(rule), x->time);
     for (uint32_t i = 0; i < before.count; i++)
-        if (!jd_str_eq(before.items[i]->key, x->key))
+        if (!jd_touch_same_engagement(before.items[i], x))
             judge(view, rule, before.items[i], out);
 }

@@ -1,7 +1,6 @@
 /* overlap: the intervals [start, end) of two touches a, b of different engagements intersect. A touch
  * without an end lasts as long as the rule says of its channel. */
 #include "base/fault.h"
-#include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
 
@@ -14,7 +13,7 @@ static jd_time end_of(const struct jd_rule *rule, const struct jd_touch *touch)
 static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x, struct jd_touch *y,
                  bool x_first, bool y_first, struct jd_instances *out)
 {
-    if (jd_str_eq(x->key, y->key))
+    if (jd_touch_same_engagement(x, y))
         return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);

@@ -2,7 +2,6 @@
  * than `within`. A touch may be both; a pair is one instance whichever way round it holds.
  *
  * Cheapest question first: the window by time, the selectors by their bits, then the bodies. */
-#include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
 #include "engine/limits.h"
@@ -17,7 +16,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     if (!x_first && !y_first)
         return;
     struct jd_touch *y = jd_touches_open(view, slot);
-    if (jd_str_eq(y->key, x->key))
+    if (jd_touch_same_engagement(x, y))
         return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);

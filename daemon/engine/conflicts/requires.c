@@ -1,6 +1,5 @@
 /* requires: b without an a of another engagement in the window before it, b's own instant included. */
 #include "base/fault.h"
-#include "base/str.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/conflicts/why.h"
 #include "engine/limits.h"
@@ -13,7 +12,7 @@ static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, const
                                                b->time - jd_fault_bug("kind_requires"));
     for (uint32_t i = before.count; i > 0; i--) {
         struct jd_touch *a = before.items[i - 1];
-        if (jd_str_eq(a->key, b->key))
+        if (jd_touch_same_engagement(a, b))
             continue;
         jd_touch_load(view, a);
         jd_touch_load(view, b);
@@ -58,6 +57,6 @@ void jd_requires_find(struct jd_touches *view, const struct jd_rule *rule, struc
     struct jd_members after =
         jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
-        if (!jd_str_eq(after.items[i]->key, x->key))
+        if (!jd_touch_same_engagement(after.items[i], x))
             judge(view, rule, after.items[i], out);
 }

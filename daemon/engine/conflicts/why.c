@@ -28,7 +28,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
 static void look_far(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                      struct jd_touch *y)
 {
-    if (rule->within.unit == 0 || jd_str_eq(x->key, y->key))
+    if (rule->within.unit == 0 || jd_touch_same_engagement(x, y))
         return;
     struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
     const struct jd_rule *version = jd_rule_version(view, rule, late);

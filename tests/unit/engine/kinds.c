@@ -290,6 +290,20 @@ Test(kinds, an_absence_may_be_of_a_request)
     EXPECT(w, "r [\"crm\",\"1\"] r1 open incident medium 0touches");
 }
 
+Test(kinds, a_request_may_be_answered_under_its_own_id)
+{
+    struct jd_rule *rule = rule_of("absence", 24);
+    rule->a = select_text(w, "type", "mi.requested");
+    rule->a.classes = 1u << JD_CLASS_REQUEST;
+    rule->b = select_role(w, JD_ROLE_MSL);
+    world_start(w);
+    feed(w, &(struct spec){
+                .id = "1", .engagement = "Q", .type = "mi.requested", .class = JD_CLASS_REQUEST, .at = 100});
+    MSL(.id = "2", .engagement = "Q", .at = 110);
+    advance(w, 200);
+    EXPECT(w, "");
+}
+
 Test(kinds, an_answered_absence_waits_for_nothing_until_the_answer_goes)
 {
     struct jd_rule *rule = rule_of("absence", 24);
