@@ -69,6 +69,8 @@ class Catalogue:
         files = [f"{HOME}/conflicts.yaml", *sorted(glob.glob(f"{HOME}/markets/*.yaml"))]
         trees = read(program, files)
         rules = trees[0] + [rule for tree in trees[1:] for rule in tree.get("add", [])]
+        self.changes = [(file.split("/")[-1].split(".")[0], rule, change) for file, tree in zip(files[1:], trees[1:])
+                        for rule, change in tree.get("change", {}).items()]
         self.rules = {name: [] for name in self.types}
         for rule in rules:
             name = "-".join(rule["id"].split("-")[:2]).upper()
@@ -111,6 +113,14 @@ class Catalogue:
                 rule["jurisdiction"], rule["citation"], rule["remedy"], self.need(own, "raises it", raised),
                 self.near_miss(name), self.need(own, "raises and retracts it", retracted))
 
+    def row_of_change(self, name, rule, market, _, change):
+        """As a market has it; what it leaves as it is, stays empty."""
+        defaults = {key: value for key, value in change.items() if key not in SHOWN_ELSEWHERE}
+        level = severity(change) if "severity" in change else ""
+        return (name, self.types[name]["name"], f"`{rule['id']}` in {market}", rule["kind"], "; ".join(
+            f"{key}: {inner(value)}" for key, value in defaults.items()), level, change.get("mode", ""),
+                change.get("jurisdiction", market), change.get("citation", ""), change.get("remedy", ""), "", "", "")
+
     def row_of_refusal(self, name, reasons):
         refused = [s for s in self.scenarios if s.type == name and s.role == "refused"]
         for reason in reasons:
@@ -127,7 +137,9 @@ class Catalogue:
                 self.problem(name, "has rules, or waits for something, and not both")
             if reasons:
                 rows.append(self.row_of_refusal(name, reasons))
-            rows += [self.row_of_rule(name, rule) for rule in self.rules[name]]
+            for rule in self.rules[name]:
+                rows.append(self.row_of_rule(name, rule))
+                rows += [self.row_of_change(name, rule, *one) for one in self.changes if one[1] == rule["id"]]
             if row["waits_for"]:
                 waiting.append(f"{name} {row['name']} ({row['waits_for']})")
         yield "| " + " | ".join(HEAD) + " |\n"
