@@ -332,6 +332,8 @@ def coverage_due(rule, zone, now):
     start = max(now, rule["valid_from"])
     end = zone.period_end(start, rule["period"])
     due = zone.midnight(zone.day(start) + 1) if "on_track" in rule else end
+    if "on_track" in rule and now < rule["valid_from"]:
+        due = rule["valid_from"]
     return due if inside(rule, end - 1) else None
 
 

@@ -158,5 +158,7 @@ jd_time jd_coverage_next(struct jd_touches *view, const struct jd_rule *rule)
     struct jd_calendar period = jd_calendar_of(rule->period, today, view->arena);
     bool daily = rule->coverage->on_track.scale != JD_DECIMAL_NONE;
     jd_time due = jd_local_instant(zone, (daily ? today + 1 : period.end) * JD_DAY);
+    if (daily && view->now < rule->valid_from)
+        due = rule->valid_from;
     return jd_rule_valid(rule, jd_local_instant(zone, period.end * JD_DAY) - 1) ? due : JD_NEVER;
 }
