@@ -474,6 +474,8 @@ static const struct jd_field alert_entry_fields[] = {
     STRING(citation, .max = SENTENCE_MAX),
     STRING(jurisdiction, OPTIONAL),
     INT(other_currency, OPTIONAL),
+    INT(evidence_count, OPTIONAL),
+    STRING(evidence_sha256, OPTIONAL),
     LIST(facts, jd_fact_read_record, OPTIONAL),
 };
 static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");

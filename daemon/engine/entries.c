@@ -147,7 +147,8 @@ void jd_value_complete(uint8_t kind, struct jd_str key, jd_time due, void *value
         struct jd_alert *alert = value;
         alert->key = bare;
         alert->hcp_id = alert->scope == JD_SCOPE_HCP ? bare : (struct jd_str){0};
-        alert->evidence_count = alert->evidence.count;
+        if (alert->evidence_sha256.ptr == NULL)
+            alert->evidence_count = alert->evidence.count;
         alert->final = JD_FALSE;
         complete_events(alert->evidence, bare);
     } else if (kind == JD_ENTRY_TRIGGER) {
@@ -269,5 +270,7 @@ struct jd_str jd_alert_body(const struct jd_alert *alert, struct jd_str hcp, str
     }
     struct jd_alert held = *alert;
     held.evidence = (struct jd_list){events, alert->evidence.count};
+    if (held.evidence_sha256.ptr == NULL)
+        held.evidence_count = JD_INT_NONE; /* as many as there are */
     return jd_avro_bytes(jd_entry_records[JD_ENTRY_ALERT - 1], &held, arena);
 }

@@ -95,6 +95,8 @@ static void describe_alert(struct jd_slot *slot, const struct jd_alert *alert)
     if (alert->status == JD_STATUS_OPEN)
         slot->flags = JD_SLOT_OPEN | (alert->phase == JD_ALERT_PHASE_PREVENTABLE ? JD_SLOT_PREVENTABLE : 0);
     slot->instance = jd_instance_hash(alert->rule, alert->instance.items, alert->instance.count);
+    if (alert->evidence_sha256.ptr != NULL)
+        slot->filter = UINT32_MAX; /* members were cut off: any may be one */
     for (uint32_t i = 0; i < alert->evidence.count; i++)
         slot->filter |= jd_filter_bits(jd_hash32(evidence[i].engagement_id));
 }

@@ -52,7 +52,8 @@ static const struct jd_market *market_of(const struct jd_program *program, struc
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena)
 {
-    return (struct jd_touches){.fold = fold, .state = state, .arena = arena, .now = fold->now};
+    return (struct jd_touches){
+        .fold = fold, .state = state, .arena = arena, .now = fold->now, .hidden_class = JD_CLASS_TOUCH};
 }
 
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view)
@@ -190,6 +191,14 @@ struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_eve
     return absent_touch(view, JD_CLASS_TOUCH, event, key);
 }
 
+struct jd_touch *jd_touches_restore(struct jd_touches *view, const struct jd_engagement *engagement)
+{
+    view->hidden = jd_engagement_key(&engagement->event, view->arena);
+    view->hidden_class = engagement->class;
+    view->supposed = absent_touch(view, engagement->class, &engagement->event, view->hidden);
+    return view->supposed;
+}
+
 struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement)
 {
     struct jd_touch *touch = absent_touch(view, engagement->class, &engagement->event,
@@ -200,7 +209,7 @@ struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engage
 
 bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot)
 {
-    return view->hidden.ptr != NULL && slot->class == JD_CLASS_TOUCH &&
+    return view->hidden.ptr != NULL && slot->class == view->hidden_class &&
            slot->hash == jd_hash32(view->hidden) && jd_str_eq(jd_slot_name(slot, view->arena), view->hidden);
 }
 

@@ -50,6 +50,7 @@ struct jd_touches {
     bool profile_known;
     const struct jd_facts *facts; /* after jd_touches_facts */
     struct jd_str hidden;         /* engagement key of the touch that is looked away from; absent: none */
+    uint8_t hidden_class;         /* and its class */
     struct jd_touch *supposed;    /* the touch that is there instead; NULL: none */
     struct jd_touch **opened;     /* by entry: open addressing, a power of two of places */
     uint32_t opened_count, opened_places;
@@ -69,6 +70,8 @@ struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *
 void jd_touch_load(struct jd_touches *view, struct jd_touch *touch);
 /* A touch that is not there: `event`, with this engagement key. Loaded. */
 struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key);
+/* Makes the view one in which this version still counts, instead of what came after it. Loaded. */
+struct jd_touch *jd_touches_restore(struct jd_touches *view, const struct jd_engagement *engagement);
 /* A version that was a touch until now. Loaded. */
 struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement);
 /* The physician's profile, NULL: none; and what is known of facts. Read when first asked for. */

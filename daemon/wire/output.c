@@ -1,13 +1,14 @@
 #include "wire/output.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/avro.h"
 #include "base/contract.h"
+#include "base/sha256.h"
 #include "base/str.h"
+#include "engine/conflicts/evidence.h"
 #include "wire/json.h"
 
 static const struct {
@@ -72,41 +73,20 @@ static struct jd_str content_type(enum jd_encoding encoding)
     return encoding == JD_ENCODING_AVRO ? JD_STR("application/avro") : JD_STR("application/json");
 }
 
-static struct jd_str hex_of(const unsigned char *bytes, size_t size, struct jd_arena *arena)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *text = jd_arena_alloc(arena, 2 * size + 1);
-    for (size_t i = 0; i < size; i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    return (struct jd_str){text, (uint32_t)(2 * size)};
-}
-
-static struct jd_str sha256_of(struct jd_str bytes, struct jd_arena *arena)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    (void)EVP_Digest(bytes.ptr, bytes.size, digest, &size, EVP_sha256(), NULL);
-    return hex_of(digest, size, arena);
-}
-
 /* ---- effects ---------------------------------------------------------------------------------------- */
 
-/* Halves the evidence until the record fits. The hash is of the whole evidence: the canonical Avro of its
- * events, one after the other. */
+/* Halves the evidence until the record fits; the latest stay. The hash is of the whole evidence: where the
+ * engine has cut it already, that one. */
 static void cut_evidence(const struct jd_wire_out *config, const struct jd_effect *effect, uint32_t limit,
                          struct jd_arena *arena, struct jd_outgoing *out)
 {
     struct jd_alert alert = *(const struct jd_alert *)effect->value;
-    const struct jd_event *events = alert.evidence.items;
-    struct jd_buf whole;
-    jd_buf_init(&whole, arena);
-    for (uint32_t i = 0; i < alert.evidence.count; i++)
-        jd_avro_write(&jd_event_record, &events[i], &whole);
-    alert.evidence_sha256 = sha256_of(jd_buf_done(&whole), arena);
+    if (alert.evidence_sha256.ptr == NULL)
+        alert.evidence_sha256 = jd_evidence_hash(&alert.evidence, arena);
     while (alert.evidence.count > 0 && size_of(out) > limit) {
-        alert.evidence.count /= 2;
+        uint32_t left_out = alert.evidence.count - alert.evidence.count / 2;
+        const struct jd_event *events = alert.evidence.items;
+        alert.evidence = (struct jd_list){events + left_out, alert.evidence.count - left_out};
         out->value = value_of(effect->record, &alert, config->encoding, config->confluent,
                               config->schema_ids[effect->topic], arena);
     }
@@ -204,7 +184,7 @@ void jd_wire_dead_letter(const struct jd_incoming *record, const struct jd_rejec
     headers.count = 0;
     add_reason(&headers, record, why, group, arena);
     add(&headers, "jd.dlq.size", jd_arena_printf(arena, "%u", record->value.size));
-    add(&headers, "jd.dlq.sha256", sha256_of(record->value, arena));
+    add(&headers, "jd.dlq.sha256", jd_sha256(record->value, arena));
     *out = (struct jd_outgoing){.key = record->key, .headers = headers.list, .header_count = headers.count};
     if (size_of(out) > limit) /* a key so long is no physician's; it is in the record at that position */
         out->key = (struct jd_str){0};

@@ -18,7 +18,7 @@ struct jd_wire_out {
 /* A record for `effect`. `origin` is the text of jd_origin: lineage/shard/seq/ordinal. Headers: ce_id,
  * ce_source, ce_type, ce_time, ce_specversion, content-type, jd_origin and, where the effect has one,
  * traceparent. An alert that would be larger than `limit` bytes (key, value and headers; 0: any size) goes
- * out with the first of its evidence, counted and hashed. */
+ * out with the latest of its evidence, counted and hashed. */
 void jd_wire_effect(const struct jd_wire_out *config, const struct jd_effect *effect, struct jd_str origin,
                     uint32_t limit, struct jd_arena *arena, struct jd_outgoing *out);
 /* "conflict.alert", "channel.trigger", "decision". Static. */

@@ -6,10 +6,11 @@
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "engine/conflicts/evidence.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
 
-enum { ID_PARTS_MAX = 24, EVIDENCE_MAX = 65536 };
+enum { ID_PARTS_MAX = 24 };
 
 /* ---- one alert ---- */
 
@@ -18,15 +19,6 @@ static struct jd_list parts_of(const struct jd_step *step, const struct jd_insta
     struct jd_str *parts = jd_arena_array(step->arena, instance->part_count, sizeof *parts);
     memcpy(parts, instance->parts, instance->part_count * sizeof *parts);
     return (struct jd_list){parts, instance->part_count};
-}
-
-static struct jd_list evidence_of(const struct jd_step *step, const struct jd_instance *instance)
-{
-    uint32_t count = instance->member_count < EVIDENCE_MAX ? instance->member_count : EVIDENCE_MAX;
-    struct jd_event *events = jd_arena_array(step->arena, count, sizeof *events);
-    for (uint32_t i = 0; i < count; i++)
-        events[i] = *instance->members[i]->event;
-    return (struct jd_list){events, count};
 }
 
 static struct jd_str alert_id(const struct jd_step *step, const struct jd_rule *rule,
@@ -56,7 +48,7 @@ static struct jd_str account_of(const struct jd_instance *instance)
 static struct jd_alert describe(const struct jd_step *step, const struct jd_rule *rule,
                                 const struct jd_instance *instance)
 {
-    return (struct jd_alert){
+    struct jd_alert alert = {
         .rule = rule->id,
         .rule_version = rule->version,
         .scope = (uint8_t)rule->scope,
@@ -69,8 +61,6 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .mode = (uint8_t)rule->mode,
         .hcp_id = step->hcp,
         .account_id = account_of(instance),
-        .evidence = evidence_of(step, instance),
-        .evidence_count = instance->member_count,
         .window = (instance->within != NULL ? instance->within : &rule->within)->text,
         .observed = instance->observed,
         .limit = instance->limit,
@@ -83,18 +73,8 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .jurisdiction = rule->jurisdiction,
         .policy = step->program->hash,
     };
-}
-
-static bool same_evidence(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
-{
-    if (a->evidence.count != b->evidence.count)
-        return false;
-    const struct jd_event *x = a->evidence.items, *y = b->evidence.items;
-    for (uint32_t i = 0; i < a->evidence.count; i++)
-        if (!jd_str_eq(jd_avro_bytes(&jd_event_record, &x[i], step->arena),
-                       jd_avro_bytes(&jd_event_record, &y[i], step->arena)))
-            return false;
-    return true;
+    jd_evidence_put(&alert, instance, step->hcp, step->arena);
+    return alert;
 }
 
 static bool same_facts(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
@@ -113,8 +93,8 @@ static bool unchanged(const struct jd_step *step, const struct jd_alert *a, cons
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
-           jd_str_eq(a->window, b->window) && a->evidence_count == b->evidence_count &&
-           a->other_currency == b->other_currency && same_evidence(step, a, b) && same_facts(step, a, b);
+           jd_str_eq(a->window, b->window) && a->other_currency == b->other_currency &&
+           jd_evidence_same(a, b, step->arena) && same_facts(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -285,15 +265,6 @@ static bool civil_rule(const struct jd_rule *rule)
     return civil;
 }
 
-static bool has_member(const struct jd_alert *alert, struct jd_str key)
-{
-    const struct jd_event *events = alert->evidence.items;
-    for (uint32_t i = 0; i < alert->evidence.count; i++)
-        if (jd_str_eq(events[i].engagement_id, key))
-            return true;
-    return false;
-}
-
 static bool is_instance(const struct item *item, const struct jd_alert *alert)
 {
     const struct item other = {.alert = alert};
@@ -306,17 +277,18 @@ static bool is_instance(const struct item *item, const struct jd_alert *alert)
 /* Which alerts are looked at again: those of instances found, those that have the engagement as a member,
  * those of rules that reckon with local dates. */
 struct concern {
-    struct jd_str key; /* absent: no engagement */
+    struct jd_str key;                  /* absent: no engagement */
+    const struct jd_engagement *before; /* its version until now; NULL: none, or no touch, or the same */
     bool civil;
     bool subjects; /* those of rules on facts */
 };
 
-/* Is an alert concerned? */
+/* Is an alert concerned? Of a pair nothing is cut off; what else the engagement is a member of was found. */
 static bool concerned(const struct jd_slot *slot, const struct jd_alert *alert, const struct concern *concern,
                       const struct jd_rule *rule, const struct items *list, uint32_t found)
 {
     if ((concern->civil && civil_rule(rule)) || (concern->subjects && rule->subject != JD_FACT_NONE) ||
-        (concern->key.ptr != NULL && has_member(alert, concern->key)))
+        (concern->key.ptr != NULL && jd_evidence_names(alert, concern->key)))
         return true;
     for (uint32_t i = 0; i < found; i++)
         if (list->items[i].hash == slot->instance && is_instance(&list->items[i], alert))
@@ -440,6 +412,33 @@ static void sort(struct jd_step *step, struct items *list)
     list->items = from;
 }
 
+/* Was `engagement` a member of an alert whose evidence is cut? Its instance, as it was found then, says so. */
+static bool was_member(struct jd_step *step, const struct jd_rule *rule, const struct jd_alert *alert,
+                       const struct jd_engagement *engagement)
+{
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    struct jd_instances found = {.arena = step->arena};
+    const struct jd_touch *touch = jd_touches_restore(&view, engagement);
+    rule->kind->find(&view, rule, view.supposed, &found);
+    for (uint32_t i = 0; i < found.count; i++) {
+        const struct item item = {.rule = rule, .instance = &found.items[i]};
+        for (uint32_t m = 0; is_instance(&item, alert) && m < found.items[i].member_count; m++)
+            if (found.items[i].members[m] == touch)
+                return true;
+    }
+    return false;
+}
+
+/* Why an alert no longer holds: for the cause of the change, if that was about a member. */
+static enum jd_cause cause_for(struct jd_step *step, const struct jd_rule *rule, const struct jd_alert *alert,
+                               const struct concern *concern, enum jd_cause cause)
+{
+    bool member = concern->key.ptr != NULL && jd_evidence_names(alert, concern->key);
+    if (!member && jd_evidence_is_cut(alert) && concern->before != NULL)
+        member = was_member(step, rule, alert, concern->before);
+    return member ? cause : JD_CAUSE_CORRECTED;
+}
+
 /* One instance: what was there, if anything, against what is. */
 static void settle_one(struct jd_step *step, const struct item *item, const struct jd_alert *held,
                        const struct concern *concern, enum jd_cause cause)
@@ -450,8 +449,7 @@ static void settle_one(struct jd_step *step, const struct item *item, const stru
     if (instance != NULL && instance->status != JD_STATUS_NONE)
         hold(step, item->rule, instance, held);
     else if (stands(held) && !(cause == JD_CAUSE_RESCHEDULED && jd_fault_bug("move_forgets_old")))
-        retract(step, held,
-                concern->key.ptr != NULL && has_member(held, concern->key) ? cause : JD_CAUSE_CORRECTED);
+        retract(step, held, cause_for(step, item->rule, held, concern, cause));
 }
 
 static void settle(struct jd_step *step, struct items *list, const struct concern *concern,
@@ -475,7 +473,9 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct items list = {0};
     uint32_t hash = jd_hash32(engagement_key), from, to;
-    if (before != NULL && jd_touch_stands(before))
+    if (before != NULL && !jd_touch_stands(before))
+        before = NULL;
+    if (before != NULL)
         gather_instances(step, &view, jd_touches_gone(&view, before), NULL, &list);
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++) {
@@ -484,7 +484,7 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
             jd_str_eq(jd_slot_name(slot, step->arena), engagement_key))
             gather_instances(step, &view, jd_touches_open(&view, slot), NULL, &list);
     }
-    settle(step, &list, &(struct concern){.key = engagement_key}, cause);
+    settle(step, &list, &(struct concern){.key = engagement_key, .before = before}, cause);
 }
 
 /* Looks again at the wanted rules, for every touch at or after `since`. */
@@ -647,22 +647,35 @@ void jd_alerts_unremember(struct jd_step *step, const struct jd_slot *slot)
         jd_step_delete(step, slot);
 }
 
-/* Is a version of this engagement among the members? A request may share its key with a touch. */
-static bool has_version(const struct jd_alert *alert, const struct jd_engagement *engagement)
+/* Is a version of this engagement among the members? A request may share its key with a touch. An alert whose
+ * evidence is cut and that does not stand goes with the first member that was kept. */
+static bool has_version(struct jd_step *step, const struct jd_rule *rule, const struct jd_alert *alert,
+                        const struct jd_engagement *engagement)
 {
     const struct jd_event *events = alert->evidence.items;
     for (uint32_t i = 0; i < alert->evidence.count; i++)
         if (jd_engagement_saw(engagement, &events[i]) != NULL)
             return true;
-    return false;
+    return jd_evidence_is_cut(alert) && stands(alert) && jd_touch_stands(engagement) &&
+           was_member(step, rule, alert, engagement);
 }
 
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement)
 {
-    struct items list = {0};
-    gather_alerts(step, &(struct concern){.key = jd_engagement_key(&engagement->event, step->arena)}, &list);
-    for (uint32_t i = 0; i < list.count; i++)
-        if (has_version(list.items[i].alert, engagement))
-            close_alert(step, jd_state_slot(step->state, JD_ENTRY_ALERT, 0, list.items[i].alert->alert_id,
-                                            step->arena));
+    struct items gone = {0}; /* closing changes the slots */
+    uint32_t from, to;
+    uint32_t member = jd_filter_bits(jd_hash32(jd_engagement_key(&engagement->event, step->arena)));
+    jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
+    for (; from < to; from++) {
+        const struct jd_slot *slot = &step->state->slots[from];
+        if ((slot->filter & member) != member)
+            continue;
+        const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
+        const struct jd_rule *rule = rule_of(step->program, alert->rule);
+        if (rule != NULL && has_version(step, rule, alert, engagement))
+            items_add(step, &gone, (struct item){.rule = rule, .alert = alert});
+    }
+    for (uint32_t i = 0; i < gone.count; i++)
+        close_alert(
+            step, jd_state_slot(step->state, JD_ENTRY_ALERT, 0, gone.items[i].alert->alert_id, step->arena));
 }

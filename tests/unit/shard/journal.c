@@ -8,6 +8,7 @@
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
+#include "engine/conflicts/evidence.h"
 #include "engine/touches.h"
 
 static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
@@ -113,9 +114,8 @@ Test(journal, what_cannot_fit_is_refused)
     jd_arena_done(&arena);
 }
 
-/* The most bytes that a value of `record` takes in Avro, by the bounds of the decoders; `members` is how many
- * touches an alert is about. */
-static size_t most_bytes(const struct jd_record *record, size_t members)
+/* The most bytes that a value of `record` takes in Avro, by the bounds of the decoders and of evidence. */
+static size_t most_bytes(const struct jd_record *record)
 {
     enum { NUMBER = 11 }; /* a union's branch and 64 bits; more than a length or an enum takes */
     size_t bytes = 0;
@@ -124,8 +124,10 @@ static size_t most_bytes(const struct jd_record *record, size_t members)
         size_t text = JD_STRING_MAX + NUMBER, items = field->max != 0 ? field->max : JD_LIST_MAX;
         if (strcmp(field->name, "seen") == 0)
             items = JD_VERSIONS_MAX;
-        if (strcmp(field->name, "evidence") == 0)
-            items = members;
+        if (strcmp(field->name, "evidence") == 0) {
+            bytes += 2 * NUMBER + JD_EVIDENCE_BYTES_MAX;
+            continue;
+        }
         if (strcmp(field->name, "reasons") == 0)
             items = 4; /* the engine gives one */
         switch (field->kind) {
@@ -133,13 +135,13 @@ static size_t most_bytes(const struct jd_record *record, size_t members)
             bytes += (field->max != 0 ? field->max : JD_STRING_MAX) + NUMBER;
             break;
         case JD_LIST:
-            bytes += 2 * NUMBER + items * (field->record != NULL ? most_bytes(field->record, members) : text);
+            bytes += 2 * NUMBER + items * (field->record != NULL ? most_bytes(field->record) : text);
             break;
         case JD_MAP:
             bytes += 2 * NUMBER + items * 2 * text;
             break;
         case JD_RECORD:
-            bytes += NUMBER + most_bytes(field->record, members);
+            bytes += NUMBER + most_bytes(field->record);
             break;
         case JD_DECIMAL:
             bytes += 64;
@@ -160,15 +162,11 @@ static size_t most_bytes(const struct jd_record *record, size_t members)
 Test(journal, the_largest_change_fits)
 {
     enum { HEAD = 4096 };
-    const struct {
-        enum jd_entry_kind kind;
-        size_t members;
-    } rows[] = {{JD_ENTRY_ENGAGEMENT, 0}, {JD_ENTRY_HCP, 0},     {JD_ENTRY_ACCOUNT, 0},
-                {JD_ENTRY_ALERT, 2},      {JD_ENTRY_TRIGGER, 0}, {JD_ENTRY_SHARD, 0}};
-    for (size_t i = 0; i < JD_COUNT(rows); i++) {
-        size_t most = most_bytes(jd_entry_records[rows[i].kind - 1], rows[i].members);
-        cr_expect_leq(most + HEAD, JD_JOURNAL_RECORD_MIN, "kind %d: %zu bytes", (int)rows[i].kind, most);
+    for (size_t i = 0; jd_entry_records[i] != NULL; i++) {
+        size_t most = most_bytes(jd_entry_records[i]);
+        cr_expect_leq(most + HEAD, JD_JOURNAL_RECORD_MIN, "%s: %zu bytes", jd_entry_records[i]->name, most);
     }
+    cr_expect_leq(2 * most_bytes(&jd_version_record), JD_EVIDENCE_BYTES_MAX, "a pair is never cut");
 }
 
 Test(journal, a_record_out_of_place_is_damage)
