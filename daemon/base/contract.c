@@ -274,6 +274,7 @@ static const struct jd_field jd_alert_fields[] = {
     STRING(policy, REQUIRED),
     INT(other_currency, OPTIONAL),
     LIST(facts, jd_fact_read_record, OPTIONAL),
+    TIME(complete_from, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S
@@ -546,9 +547,29 @@ static const struct jd_field period_entry_fields[] = {
 static const struct jd_record period_entry = DEFINE(period_entry, "PeriodEntry");
 #undef S
 
-const struct jd_record *const jd_entry_records[] = {&engagement,    &hcp_entry,    &account_entry,
-                                                    &alert_entry,   &trigger_entry, &shard_entry,
-                                                    &deadline_entry, &period_entry, NULL};
+#define S jd_rule_entry
+static const struct jd_field rule_entry_fields[] = {
+    STRING(rule, REQUIRED),
+    TIME(since, OPTIONAL),
+    TIME(complete_from, OPTIONAL),
+    INT(digest, OPTIONAL),
+};
+static const struct jd_record rule_entry = DEFINE(rule_entry, "RuleEntry");
+#undef S
+
+#define S jd_program_entry
+static const struct jd_field program_entry_fields[] = {
+    TIME(held_from, OPTIONAL),
+    INT(channels, OPTIONAL),
+    BOOL(reviewing, REQUIRED),
+    STRING(reviewed, .max = KEY_MAX),
+};
+static const struct jd_record program_entry = DEFINE(program_entry, "ProgramEntry");
+#undef S
+
+const struct jd_record *const jd_entry_records[] = {
+    &engagement,  &hcp_entry,      &account_entry, &alert_entry, &trigger_entry,
+    &shard_entry, &deadline_entry, &period_entry,  &rule_entry,  &program_entry, NULL};
 _Static_assert(JD_COUNT(jd_entry_records) == JD_ENTRY_END_, "one record for each kind of entry");
 
 #define S jd_change

@@ -65,6 +65,8 @@
       "this machine's clock disagrees; the shard waits until it does not")                                   \
     X(801, POLICY_LIVE, INFO, "policy_live", "a policy is in force from here on")                            \
     X(802, POLICY_BAD, ERROR, "policy_bad", "a published policy does not compile; the one in force stays")   \
+    X(803, POLICY_SWITCHED, INFO, "policy_switched", "a shard decides under another policy from here on")    \
+    X(804, POLICY_REVIEWED, INFO, "policy_reviewed", "all states of a shard follow its policy")              \
     X(901, LIBRARY, WARN, "library", "what librdkafka says, word for word")                                  \
     X(902, HTTP, WARN, "http", "the metrics server has trouble")
 

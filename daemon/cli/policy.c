@@ -101,29 +101,6 @@ static bool read_published(const struct jd_session *session, struct published *p
 
 /* ---- publish ---------------------------------------------------------------------------------------- */
 
-static bool count_record(void *context, const struct jd_message *message, struct jd_error *err)
-{
-    (void)message;
-    (void)err;
-    *(bool *)context = true;
-    return false; /* one is enough */
-}
-
-/* Whether this group has decided anything yet: then its shards run the policy that they began with. */
-static bool has_history(const struct jd_session *session, bool *found, struct jd_error *err)
-{
-    const struct jd_topic_facts *journal = &session->topics[JD_SESSION_JOURNAL];
-    const struct jd_scan scan = {.kafka = &session->kafka,
-                                 .topic = journal->topic,
-                                 .first = 0,
-                                 .count = journal->partitions,
-                                 .timeout_ms = (int)session->settings->start_timeout_ms,
-                                 .visit = count_record,
-                                 .context = found};
-    *found = false;
-    return !journal->exists || jd_scan_run(&scan, err);
-}
-
 /* The record `current`. A rule that was live before keeps its `since`: edits and rollback do not restart it.
  */
 static char *current_record(const struct jd_policy *policy, const struct arguments *arguments,
@@ -185,24 +162,6 @@ static bool write_records(const struct jd_session *session, const struct jd_poli
     return ok;
 }
 
-static bool may_replace(const struct jd_session *session, const struct published *published,
-                        struct jd_str hash, struct jd_error *err)
-{
-    const char *live = json_string_value(json_object_get(published->current, "hash"));
-    bool found = false;
-    if (live == NULL || jd_str_eq(jd_str_of(live), hash)) {
-        return true;
-    }
-    if (!has_history(session, &found, err)) {
-        return false;
-    }
-    return !found ||
-           jd_error_set(err, JD_EXIT_CONFIG,
-                        "policy %.12s is in force and group %s has decided under it; this version does not "
-                        "replace a policy over live state: use a new group with its own topics",
-                        live, session->settings->group.ptr);
-}
-
 static bool publish(struct jd_session *session, const char *directory, const struct arguments *arguments,
                     struct jd_error *err)
 {
@@ -226,8 +185,7 @@ static bool publish(struct jd_session *session, const char *directory, const str
         printf("policy " JD_STR_FMT " is in force already\n", JD_STR_ARG(hash));
     } else if (ok) {
         char *current = current_record(policy, arguments, &published);
-        ok = may_replace(session, &published, hash, err) &&
-             (current != NULL || jd_error_set(err, JD_EXIT_USAGE, "--by and --reason must be UTF-8 text")) &&
+        ok = (current != NULL || jd_error_set(err, JD_EXIT_USAGE, "--by and --reason must be UTF-8 text")) &&
              write_records(session, policy, current, err);
         free(current);
         if (ok) {
@@ -362,8 +320,9 @@ const struct jd_command jd_policy_command = {
     .summary = "Publish a policy, see which one is in force, or print one",
     .details = "publish  compiles DIR, writes its bundle and then the record that puts it in force. A policy "
                "with an\n"
-               "         error is never published; a different one never replaces one that a group has "
-               "decided under.\n"
+               "         error is never published. Instances that run take it over at their next batch, and "
+               "evaluate\n"
+               "         what they hold again: see config/policies/README.md\n"
                "status   which policy is in force, by whom, why and since when\n"
                "show     the bundle of a published policy: every file of it, canonical\n",
     .options = options,

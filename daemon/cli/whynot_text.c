@@ -455,7 +455,8 @@ static void print_nearest(const struct answer *a)
 
 void jd_whynot_text(struct jd_whynot_facts *facts, FILE *out)
 {
-    struct answer a = {.facts = facts, .rule = facts->program->rules, .arena = &facts->arena, .out = out};
+    struct answer a = {
+        .facts = facts, .rule = jd_fold_program(facts->fold)->rules, .arena = &facts->arena, .out = out};
     const struct jd_str key = jd_arena_printf(a.arena, "hcp:%s", facts->hcp);
     const struct jd_asker touches = {tell_touch, &a};
     const struct jd_asker outcomes = {tell_outcome, &a};

@@ -90,6 +90,8 @@ struct jd_str jd_value_name(uint8_t kind, const void *value, struct jd_arena *ar
         return ((const struct jd_alert *)value)->alert_id;
     if (kind == JD_ENTRY_DEADLINE)
         return deadline_name(value, arena);
+    if (kind == JD_ENTRY_RULE)
+        return ((const struct jd_rule_entry *)value)->rule;
     return jd_kind_gives_id(kind) ? (struct jd_str){0} : JD_STR("-");
 }
 
@@ -101,6 +103,7 @@ struct jd_str jd_slot_name(const struct jd_slot *slot, struct jd_arena *arena)
     struct jd_event event = {0};
     struct jd_alert alert = {0};
     struct jd_deadline_entry deadline = {0};
+    struct jd_rule_entry rule = {0};
     struct jd_str body = jd_entry_body(slot->entry);
     bool read = true;
     if (slot->kind == JD_ENTRY_ENGAGEMENT)
@@ -109,11 +112,14 @@ struct jd_str jd_slot_name(const struct jd_slot *slot, struct jd_arena *arena)
         read = jd_avro_read_front(jd_entry_records[JD_ENTRY_ALERT - 1], 1, body, arena, &alert, &err);
     else if (slot->kind == JD_ENTRY_DEADLINE)
         read = jd_avro_read(jd_entry_records[JD_ENTRY_DEADLINE - 1], body, arena, &deadline, &err);
+    else if (slot->kind == JD_ENTRY_RULE)
+        read = jd_avro_read_front(jd_entry_records[JD_ENTRY_RULE - 1], 1, body, arena, &rule, &err);
     if (!read)
         abort(); /* it was read when it was stored */
     return slot->kind == JD_ENTRY_ENGAGEMENT ? jd_engagement_key(&event, arena)
            : slot->kind == JD_ENTRY_ALERT    ? alert.alert_id
            : slot->kind == JD_ENTRY_DEADLINE ? deadline_name(&deadline, arena)
+           : slot->kind == JD_ENTRY_RULE     ? rule.rule
            : jd_kind_gives_id(slot->kind)    ? jd_entry_given_id(slot->entry)
                                              : JD_STR("-");
 }
@@ -197,6 +203,16 @@ struct jd_trigger_entry *jd_slot_trigger(struct jd_str key, const struct jd_slot
                                          struct jd_arena *arena)
 {
     return read_slot(key, slot, arena);
+}
+
+struct jd_rule_entry *jd_slot_rule(const struct jd_slot *slot, struct jd_arena *arena)
+{
+    return read_slot((struct jd_str){0}, slot, arena);
+}
+
+struct jd_program_entry *jd_slot_program(const struct jd_slot *slot, struct jd_arena *arena)
+{
+    return read_slot((struct jd_str){0}, slot, arena);
 }
 
 jd_time jd_slot_recorded(const struct jd_slot *slot, struct jd_arena *arena)

@@ -4,7 +4,7 @@
  *   ENGAGEMENT   class and engagement key (engagement_id, else the JSON text ["source","id"])
  *   ALERT        alert id               TRIGGER   alert id
  *   DEADLINE     <rule>/<class>:<engagement key>, or <rule>/ of the physician
- *   PERIOD       hash of rule and values                others    - */
+ *   PERIOD       hash of rule and values    RULE    rule        others    - */
 #ifndef JOURNEYD_ENGINE_ENTRIES_H
 #define JOURNEYD_ENGINE_ENTRIES_H
 
@@ -34,6 +34,8 @@ const struct jd_period_entry *jd_slot_period(struct jd_str key, const struct jd_
                                              struct jd_arena *arena);
 struct jd_trigger_entry *jd_slot_trigger(struct jd_str key, const struct jd_slot *slot,
                                          struct jd_arena *arena);
+struct jd_rule_entry *jd_slot_rule(const struct jd_slot *slot, struct jd_arena *arena);
+struct jd_program_entry *jd_slot_program(const struct jd_slot *slot, struct jd_arena *arena);
 jd_time jd_slot_recorded(const struct jd_slot *slot, struct jd_arena *arena); /* of a profile */
 const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state,
                                               struct jd_arena *arena); /* NULL: none */

@@ -7,15 +7,55 @@
 #include "base/str.h"
 #include "engine/conflicts/conflicts.h"
 #include "engine/entries.h"
+#include "engine/review.h"
 #include "engine/step.h"
 
 /* ---- life ---- */
 
-static void compile(struct jd_fold *fold, const struct jd_program *program)
+static void release_program(struct jd_fold *fold)
 {
     jd_selectors_done(&fold->selectors);
-    jd_selectors_init(&fold->selectors, program);
-    fold->program = program;
+    jd_slab_give(&fold->slab, fold->rules, fold->rules_size);
+    fold->rules = NULL;
+    fold->rules_size = 0;
+    fold->program = fold->given = NULL;
+}
+
+/* Rules, then the versions of each. */
+static void copy_rules(struct jd_fold *fold, const struct jd_program *program)
+{
+    size_t count = program->rule_count;
+    for (uint32_t i = 0; i < program->rule_count; i++)
+        count += program->rules[i].version_count;
+    fold->rules_size = (count + 1) * sizeof *fold->rules;
+    fold->rules = jd_slab_take(&fold->slab, fold->rules_size);
+    struct jd_rule *versions = fold->rules + program->rule_count;
+    for (uint32_t i = 0; i < program->rule_count; i++) {
+        struct jd_rule *rule = &fold->rules[i];
+        *rule = program->rules[i];
+        for (uint32_t v = 0; v < rule->version_count; v++) {
+            versions[v] = rule->versions[v];
+            versions[v].central = rule;
+        }
+        rule->versions = versions;
+        versions += rule->version_count;
+    }
+}
+
+/* The program with the starts of its rules in this shard. */
+static void compile(struct jd_fold *fold, const struct jd_program *program)
+{
+    release_program(fold);
+    fold->generation++;
+    if (program != NULL) {
+        fold->own = *program;
+        copy_rules(fold, program);
+        fold->own.rules = fold->rules;
+        fold->program = &fold->own;
+        fold->given = program;
+    }
+    jd_review_begin(fold);
+    jd_selectors_init(&fold->selectors, fold->program);
 }
 
 struct jd_fold *jd_fold_new(const struct jd_program *program, struct jd_allocator allocator)
@@ -27,6 +67,7 @@ struct jd_fold *jd_fold_new(const struct jd_program *program, struct jd_allocato
     jd_slab_init(&fold->slab, allocator);
     jd_timers_init(&fold->timers);
     jd_arena_init(&fold->scratch, SIZE_MAX / 2);
+    jd_arena_init(&fold->review.arena, SIZE_MAX / 2);
     compile(fold, program);
     return fold;
 }
@@ -35,15 +76,21 @@ void jd_fold_free(struct jd_fold *fold)
 {
     if (fold == NULL)
         return;
+    release_program(fold);
+    jd_review_done(fold);
     jd_states_free(fold);
-    jd_selectors_done(&fold->selectors);
     (void)fold->allocator.reallocate(fold->allocator.context, fold, sizeof *fold, 0);
 }
 
 void jd_fold_set_program(struct jd_fold *fold, const struct jd_program *program)
 {
-    compile(fold, program);
-    jd_states_reprogram(fold);
+    if (program != fold->given)
+        compile(fold, program);
+}
+
+const struct jd_program *jd_fold_program(const struct jd_fold *fold)
+{
+    return fold->program;
 }
 
 jd_time jd_fold_now(const struct jd_fold *fold)
@@ -64,6 +111,7 @@ void jd_fold_keep(struct jd_fold *fold)
 void jd_fold_undo(struct jd_fold *fold)
 {
     jd_states_undo(fold);
+    jd_review_look(fold);
 }
 
 /* ---- the clock ---- */
@@ -84,6 +132,16 @@ static struct jd_slot due_slot(const struct jd_state *state, struct jd_arena *ar
     return *first;
 }
 
+/* A state on its way into a step: what it holds of the program is that of the one in force. */
+static void ready(struct jd_step *step)
+{
+    if (step->state != NULL)
+        jd_state_ready(step->fold, step->state);
+    if (jd_review_waits(step))
+        jd_step_review(step);
+}
+
+/* The first timer of a state that is due. Where its review left none, that counts as one. */
 static void fire(struct jd_fold *fold, struct jd_state *state, struct jd_output *out)
 {
     if (fold->now < state->due)
@@ -97,8 +155,11 @@ static void fire(struct jd_fold *fold, struct jd_state *state, struct jd_output 
                            .hcp = jd_bare_key(key),
                            .state = state,
                            .now = fold->now};
-    struct jd_slot slot = due_slot(state, out->arena);
-    jd_step_timer(&step, &slot);
+    ready(&step);
+    if (state->due <= fold->now) {
+        struct jd_slot slot = due_slot(state, out->arena);
+        jd_step_timer(&step, &slot);
+    }
     out->timers++;
 }
 
@@ -161,6 +222,7 @@ enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input
                                .state = jd_states_find(fold, key),
                                .now = fold->now,
                                .traceparent = input->traceparent};
+        ready(&step);
         verdict = jd_step_input(&step, input, reason);
     }
     out->applied += verdict == JD_APPLIED;
@@ -222,6 +284,8 @@ bool jd_fold_put(struct jd_fold *fold, const struct jd_change *change, struct jd
     struct jd_state *state = jd_states_find(fold, change->key);
     bool ok = change->body.branch == 0 ? delete (fold, state, change, err) : put(fold, state, change, err);
     jd_arena_reset(&fold->scratch);
+    if (change->kind == JD_ENTRY_PROGRAM)
+        jd_review_look(fold);
     return ok;
 }
 

@@ -88,6 +88,26 @@ struct jd_fold *jd_fold_new(const struct jd_program *program, struct jd_allocato
 void jd_fold_free(struct jd_fold *fold);
 void jd_fold_set_program(struct jd_fold *fold, const struct jd_program *program);
 
+/* The program in force as this fold has it: its rules are others than those given. NULL: none. */
+const struct jd_program *jd_fold_program(const struct jd_fold *fold);
+
+/* Another policy for the states of the fold. Notes in entries of key "shard" which rules of `program` are other
+ * than the states know them, and since when each is about anything: since[i] is that of program->rules[i],
+ * JD_TIME_NONE no limit; NULL: none has one, as for the first policy of a lineage, whatever is given. When that
+ * is committed, jd_fold_set_program() puts it in force, and jd_fold_review() is called until nothing waits. */
+void jd_fold_adopt(struct jd_fold *fold, const struct jd_program *program, const jd_time *since,
+                   struct jd_output *out);
+/* Are there states that have not been evaluated under the program? */
+bool jd_fold_is_reviewing(const struct jd_fold *fold);
+/* Evaluates the states that wait, in the order of their keys, up to these limits; until: no later key, absent: all.
+ * Returns how many. With the last one nothing waits any more. */
+struct jd_review_limit {
+    uint32_t states, changes; /* changes, bytes: of the output */
+    uint64_t bytes;
+    struct jd_str until;
+};
+uint32_t jd_fold_review(struct jd_fold *fold, const struct jd_review_limit *limit, struct jd_output *out);
+
 /* The shard's clock. Starts at JD_TIME_MIN; only ever moves forward except by jd_fold_set_now. */
 jd_time jd_fold_now(const struct jd_fold *fold);
 void jd_fold_set_now(struct jd_fold *fold, jd_time now); /* recovery: value of the journal */

@@ -164,6 +164,8 @@ struct jd_conflict_kind;
 struct jd_rule {
     struct jd_str id;
     int64_t version;
+    int64_t digest;   /* of all that it was compiled from, not 0: equal digests, equal rules */
+    int64_t reach_ms; /* how far before a touch it reads */
     const struct jd_conflict_kind *kind;
     enum jd_mode mode;
     enum jd_scope scope;
@@ -193,8 +195,10 @@ struct jd_rule {
     bool different_any;               /* different: {any: […]}: one is enough */
     const struct jd_selector *unless; /* a touch that matches one is left out */
     uint32_t unless_count;
-    bool unless_joint;                         /* a pair in which one names the other's actor is left out */
-    jd_time valid_from, valid_to;              /* inclusive, exclusive; JD_TIME_NONE: open */
+    bool unless_joint;            /* a pair in which one names the other's actor is left out */
+    jd_time valid_from, valid_to; /* inclusive, exclusive; JD_TIME_NONE: open */
+    jd_time complete_from; /* of a fold: before it, touches that the rule reads may be gone; JD_TIME_NONE */
+    bool pending;          /* of a fold: not all states have been evaluated under it yet */
     const struct jd_severity_case *severities; /* the last one holds always */
     uint32_t severity_count;
     struct jd_str citation, jurisdiction, remedy, assignee; /* each may be absent */
@@ -298,6 +302,7 @@ struct jd_program {
     const struct jd_channel_policy *channels;
     uint32_t channel_count;
     const struct jd_consent_policy *const *consents; /* by channel, each may be NULL: strict; NULL: none */
+    int64_t channels_digest;                         /* of all that triggers follow from, but the rules */
     int64_t trigger_valid_ms;          /* expires_at = min(not_before + this, time of the planned touch) */
     const struct jd_content *contents; /* sorted by id, then channel */
     uint32_t content_count;

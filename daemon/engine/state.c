@@ -157,7 +157,8 @@ static struct jd_state *state_new(struct jd_fold *fold, struct jd_str key)
     if (fold->table_count + 1 > fold->table_capacity / 4 * 3)
         table_grow(fold);
     struct jd_state *state = jd_slab_take(&fold->slab, sizeof *state + key.size);
-    *state = (struct jd_state){.due = JD_NEVER, .armed = JD_NEVER, .key_size = (uint16_t)key.size};
+    *state = (struct jd_state){
+        .due = JD_NEVER, .armed = JD_NEVER, .made_for = fold->generation, .key_size = (uint16_t)key.size};
     memcpy(state->key, key.ptr, key.size);
     uint64_t hash = jd_str_hash(key);
     fold->table[table_place(fold, key, hash)] = (struct jd_home){hash, state};
@@ -397,8 +398,11 @@ void jd_states_free(struct jd_fold *fold)
     jd_arena_done(&fold->scratch);
 }
 
-static void reprogram(struct jd_fold *fold, struct jd_state *state)
+void jd_state_ready(struct jd_fold *fold, struct jd_state *state)
 {
+    if (state->made_for == fold->generation)
+        return;
+    state->made_for = fold->generation;
     for (uint32_t i = 0; i < state->count && state->slots[i].kind == JD_ENTRY_ENGAGEMENT; i++) {
         struct jd_slot *slot = &state->slots[i];
         const struct jd_engagement *engagement =
@@ -406,11 +410,4 @@ static void reprogram(struct jd_fold *fold, struct jd_state *state)
         slot->pattern = jd_selectors_pattern(&fold->selectors, engagement->class, &engagement->event);
         jd_arena_reset(&fold->scratch);
     }
-}
-
-void jd_states_reprogram(struct jd_fold *fold)
-{
-    for (size_t i = 0; i < fold->table_capacity; i++)
-        if (fold->table[i].state != NULL)
-            reprogram(fold, fold->table[i].state);
 }

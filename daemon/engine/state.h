@@ -47,9 +47,10 @@ struct jd_slot {
 struct jd_state {
     struct jd_slot *slots;
     uint32_t count, capacity;
-    jd_time due;     /* JD_NEVER: none */
-    jd_time armed;   /* of the earliest timer that waits for it; JD_NEVER: none does */
-    uint32_t timers; /* that wait for it */
+    jd_time due;       /* JD_NEVER: none */
+    jd_time armed;     /* of the earliest timer that waits for it; JD_NEVER: none does */
+    uint32_t timers;   /* that wait for it */
+    uint32_t made_for; /* the generation of the program that patterns in its slots are of */
     uint16_t key_size;
     bool doomed;  /* being removed */
     bool removed; /* out of the table; kept for the timers that wait */
@@ -67,8 +68,23 @@ struct jd_undo {
     struct jd_slot before, after; /* entry NULL: there was, is none */
 };
 
+/* Which states are still to be evaluated under the program (engine/review.h). */
+struct jd_review {
+    bool active;
+    struct jd_str reached; /* the last key that was; borrowed from its entry; absent: none was */
+    struct jd_arena arena; /* of keys */
+    struct jd_str *keys;   /* all that there were when it began, sorted; NULL: not looked at yet */
+    size_t count;
+};
+
 struct jd_fold {
-    const struct jd_program *program;
+    const struct jd_program *program; /* `own`, or NULL */
+    const struct jd_program *given;   /* what `own` is made of */
+    struct jd_program own;            /* the same with the shard's own start of each rule */
+    struct jd_rule *rules;            /* of `own`, and their versions */
+    size_t rules_size;                /* bytes */
+    uint32_t generation;              /* of the program: how many there were */
+    struct jd_review review;
     struct jd_allocator allocator;
     struct jd_selectors selectors; /* of program, made for fast matching */
     jd_time now, kept_now;
@@ -133,7 +149,8 @@ void jd_states_keep(struct jd_fold *fold);
 void jd_states_undo(struct jd_fold *fold);
 void jd_states_free(struct jd_fold *fold);
 void jd_state_free(struct jd_slab *slab, struct jd_state *state);
-/* Work out again what slots hold of the program. Nothing may wait in the undo log. */
-void jd_states_reprogram(struct jd_fold *fold);
+/* Works out again what slots hold of the program, if that is another one by now. Before a state's first use in
+ * a step: nothing of it waits in the undo log that was made under another program. */
+void jd_state_ready(struct jd_fold *fold, struct jd_state *state);
 
 #endif

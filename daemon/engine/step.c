@@ -119,18 +119,25 @@ static jd_time engagement_due(const struct jd_step *step, const struct jd_engage
     return engagement->keep_until == JD_TIME_NONE ? JD_NEVER : engagement->keep_until + 1;
 }
 
-/* Until when a version is kept. A grace longer than the lateness keeps what a plan may still concern. */
-static jd_time keep_until(const struct jd_step *step, const struct jd_engagement *engagement,
-                          const struct jd_event *event)
+/* Until when an engagement is kept: for its version that counts, and for what came at `t`. A grace longer than the
+ * lateness keeps what a plan may still concern. */
+static jd_time kept_for(const struct jd_step *step, const struct jd_engagement *engagement, jd_time t)
 {
     const struct jd_program *program = step->program;
     /* A fact decides touches until another takes its place: it stays. */
     if (engagement->class == JD_CLASS_FACT && engagement->event.phase != JD_PHASE_CANCELLED)
         return JD_TIME_NONE;
-    jd_time t = later(later(jd_touch_time(event), jd_touch_recorded(event)), step->now);
+    t = later(jd_touch_time(&engagement->event), t);
     jd_time until =
         bounded(t + later(program->allowed_lateness_ms, program->planned_grace_ms) + program->window_ms);
     return later(until, engagement->keep_until); /* JD_TIME_NONE is less than any time */
+}
+
+static jd_time keep_until(const struct jd_step *step, const struct jd_engagement *engagement,
+                          const struct jd_event *event)
+{
+    return kept_for(step, engagement,
+                    later(later(jd_touch_time(event), jd_touch_recorded(event)), step->now));
 }
 
 /* The digest with which this event was seen before at this physician, NULL: it was not. */
@@ -407,6 +414,36 @@ static void engagement_leaves(struct jd_step *step, const struct jd_slot *slot)
         jd_alerts_forget(step, engagement);
 }
 
+/* Another policy may have other times: when the plan lapses, how long what is held is kept. */
+static void review_engagement(struct jd_step *step, const struct jd_slot *slot)
+{
+    if (slot->due <= step->now)
+        return; /* its timer is on its way */
+    const struct jd_engagement *held = jd_slot_engagement(step->key, slot, step->arena);
+    struct jd_engagement engagement = *held;
+    if (is_planned(held))
+        engagement.lapsed = has_lapsed(step, &held->event) ? JD_TRUE : JD_TRUTH_NONE;
+    engagement.keep_until = kept_for(step, held, jd_touch_recorded(&held->event));
+    jd_time due = engagement_due(step, &engagement);
+    if (due != slot->due || engagement.lapsed != held->lapsed || engagement.keep_until != held->keep_until)
+        put_engagement(step, slot, jd_engagement_key(&held->event, step->arena), &engagement,
+                       version_of(step, &engagement));
+}
+
+void jd_step_review(struct jd_step *step)
+{
+    uint32_t from, to;
+    jd_state_ready(step->fold, step->state);
+    jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
+    struct jd_slot *slots = jd_arena_array(step->arena, to - from, sizeof *slots);
+    for (uint32_t i = from; i < to; i++) /* a copy: putting moves them */
+        slots[i - from] = step->state->slots[i];
+    for (uint32_t i = 0; i < to - from; i++)
+        review_engagement(step, &slots[i]);
+    jd_alerts_review(step);
+    jd_triggers_review(step);
+}
+
 static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
 {
     if (slot->phase != JD_PHASE_PLANNED || slot->class != JD_CLASS_TOUCH) {
@@ -449,6 +486,8 @@ void jd_step_timer(struct jd_step *step, const struct jd_slot *slot)
     case JD_ENTRY_HCP: /* the mark of a profile that is gone */
     case JD_ENTRY_ACCOUNT:
     case JD_ENTRY_SHARD:
+    case JD_ENTRY_RULE:
+    case JD_ENTRY_PROGRAM:
     case JD_ENTRY_NONE:
     case JD_ENTRY_END_:
         jd_step_delete(step, slot);

@@ -26,6 +26,8 @@ void jd_output_change(struct jd_output *out, const struct jd_change *change);
 
 /* Decide one input, its clock already moved. */
 enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input, const char **reason);
+/* The state under another program: its plans, retention, alerts and triggers. */
+void jd_step_review(struct jd_step *step);
 /* The timer of an entry is due; `slot` is the caller's copy. */
 void jd_step_timer(struct jd_step *step, const struct jd_slot *slot);
 

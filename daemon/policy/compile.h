@@ -29,6 +29,7 @@ struct jd_compile {
     struct jd_bundle *bundle; /* zones that are read from the system are added */
     bool system_zones;        /* a zone that the bundle lacks may come from the system */
     struct jd_program *program;
+    int64_t ground;                /* digest of all files that any rule may depend on */
     struct jd_named_group *groups; /* of policy.yaml, as written */
     uint32_t group_count;
     struct jd_limit_table *limits; /* NULL: the policy has none */

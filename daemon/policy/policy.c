@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/fields.h"
 #include "policy/compile.h"
+#include "policy/digest.h"
 #include "policy/value.h"
 #include "policy/zones.h"
 
@@ -395,6 +396,7 @@ static void compile_files(struct jd_compile *c)
     const struct jd_bundle_file *limits = jd_bundle_file(c->bundle, JD_STR("limits.csv"));
     if (limits != NULL)
         jd_compile_limits(c, limits);
+    c->ground = jd_digest_ground(c);
     tree = tree_of(c, "conflicts.yaml", true);
     if (tree != NULL)
         jd_compile_rules(c, tree, NULL);
@@ -408,6 +410,7 @@ static void compile_files(struct jd_compile *c)
     const struct jd_bundle_file *contents = jd_bundle_file(c->bundle, JD_STR("content.csv"));
     if (contents != NULL)
         jd_compile_contents(c, contents);
+    c->program->channels_digest = jd_digest_channels(c);
 }
 
 /* ---- entrances ---------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "engine/conflicts/conflicts.h"
 #include "engine/fields.h"
 #include "engine/time.h"
+#include "policy/digest.h"
 #include "policy/rules.h"
 
 enum { RULES_MAX = 1000, SEVERITIES_MAX = 32, KINDS_MAX = 32 };
@@ -315,7 +316,7 @@ static void check_fires(struct jd_compile *c, const struct written_rule *w, stru
 /* What a rule has when nothing is written. */
 static void begin_rule(struct jd_compile *c, struct written_rule *w)
 {
-    w->rule.valid_from = w->rule.valid_to = JD_TIME_NONE;
+    w->rule.valid_from = w->rule.valid_to = w->rule.complete_from = JD_TIME_NONE;
     w->rule.resolve_within = (struct jd_span){.unit = JD_SPAN_MS, .amount = 365 * JD_DAY};
     w->rule.plus = (struct jd_span){.unit = JD_SPAN_MS};
     w->limit.scale = w->at_least.scale = w->coverage.on_track.scale = JD_DECIMAL_NONE;
@@ -446,6 +447,8 @@ void jd_settle_rules(struct jd_compile *c)
             versions[v] = from->versions[v].rule;
             versions[v].central = &rules[i];
         }
+        rules[i].digest = jd_digest_rule(c, from->node);
+        rules[i].reach_ms = reach;
         rules[i].versions = versions;
         rules[i].version_count = from->version_count;
         c->program->window_ms = reach > c->program->window_ms ? reach : c->program->window_ms;

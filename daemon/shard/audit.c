@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "adapters/clock.h"
+#include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
 #include "shard/intake.h"
@@ -185,6 +186,19 @@ static void decide_head(struct jd_audit *audit, struct source *source, jd_time e
     source->head_ready = false;
 }
 
+/* How far the batch evaluated states again; false: it did not. */
+static bool find_review(struct jd_audit *audit, const struct jd_journal *journal,
+                        struct jd_program_entry *entry)
+{
+    const struct jd_change *changes = journal->changes.items;
+    struct jd_error ignored;
+    for (uint32_t i = journal->changes.count; i > 0; i--)
+        if (changes[i - 1].kind == JD_ENTRY_PROGRAM)
+            return jd_avro_read(jd_entry_records[JD_ENTRY_PROGRAM - 1], changes[i - 1].body.body,
+                                &audit->arena, entry, &ignored);
+    return false;
+}
+
 /* Decides the batch again, in the order that its ranges say. */
 static bool decide(struct jd_audit *audit, const struct jd_journal *journal, struct jd_output *out,
                    int64_t counts[JD_DEAD_LETTERED + 1], struct jd_error *err)
@@ -212,12 +226,19 @@ static bool decide(struct jd_audit *audit, const struct jd_journal *journal, str
         decide_head(audit, &audit->sources[role], effective, out, counts);
     }
     int64_t timers = journal->timers - (int64_t)out->timers;
+    struct jd_program_entry reviewed;
     if (timers > 0 || journal->ticked == JD_TRUE)
         (void)jd_fold_advance(audit->fold, journal->now_after,
                               timers < 0            ? 0
                               : timers > UINT32_MAX ? UINT32_MAX
                                                     : (uint32_t)timers,
                               out);
+    if (!find_review(audit, journal, &reviewed))
+        return true;
+    const struct jd_review_limit limit = {UINT32_MAX, UINT32_MAX, UINT64_MAX,
+                                          reviewed.reviewing == JD_TRUE ? reviewed.reviewed
+                                                                        : (struct jd_str){0}};
+    (void)jd_fold_review(audit->fold, &limit, out);
     return true;
 }
 
@@ -293,16 +314,17 @@ static const char *obstacle(struct jd_audit *audit, const struct jd_journal *jou
     return NULL;
 }
 
-/* A batch in which the shell only says something: policy, inputs, how far profiles are caught up. */
+/* A batch in which the shell only says something: policy, inputs, how far profiles are caught up. It changes the
+ * shard's own entry, which no decision does. */
 static bool is_announcement(const struct jd_journal *journal)
 {
     const struct jd_change *changes = journal->changes.items;
+    bool says = false;
     for (uint32_t i = 0; i < journal->changes.count; i++)
-        if (changes[i].kind != JD_ENTRY_SHARD)
-            return false;
-    return journal->changes.count > 0 && journal->applied + journal->duplicates + journal->filtered +
-                                                 journal->dead_lettered + journal->timers ==
-                                             0;
+        says |= changes[i].kind == JD_ENTRY_SHARD;
+    return says && journal->applied + journal->duplicates + journal->filtered + journal->dead_lettered +
+                           journal->timers ==
+                       0;
 }
 
 static void count_batch(struct jd_audit *audit, const struct jd_journal *journal)

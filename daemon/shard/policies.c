@@ -3,11 +3,13 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "adapters/clock.h"
+#include "base/avro.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -17,6 +19,7 @@ enum { READ_AT_ONCE = 64, HASH_SIZE = 64, START_MS = 10000 };
 struct published {
     struct published *next;
     struct jd_policy *policy; /* NULL: its bundle does not compile */
+    jd_time *since;           /* of its rules; NULL: it was never in force */
     char hash[HASH_SIZE + 1];
 };
 
@@ -26,6 +29,7 @@ struct jd_policies {
     pthread_mutex_t lock;
     struct published *all;            /* under the lock; only ever grows */
     char wanted[HASH_SIZE + 1];       /* of the last `current` record */
+    json_t *rules;                    /* its rules' starts; NULL: it names none */
     const struct jd_program *current; /* under the lock */
     bool read_once;
 };
@@ -76,16 +80,18 @@ void jd_policies_close(struct jd_policies *policies)
     for (struct published *p = policies->all; p != NULL;) {
         struct published *next = p->next;
         jd_policy_free(p->policy);
+        free(p->since);
         free(p);
         p = next;
     }
+    json_decref(policies->rules);
     (void)pthread_mutex_destroy(&policies->lock);
     free(policies);
 }
 
-static const struct published *find(const struct jd_policies *policies, struct jd_str hash)
+static struct published *find(const struct jd_policies *policies, struct jd_str hash)
 {
-    for (const struct published *p = policies->all; p != NULL; p = p->next)
+    for (struct published *p = policies->all; p != NULL; p = p->next)
         if (jd_str_eq(jd_str_of(p->hash), hash))
             return p;
     return NULL;
@@ -123,20 +129,41 @@ static void set_wanted(struct jd_policies *policies, struct jd_str value)
 {
     json_t *root = json_loadb(value.ptr, value.size, JSON_REJECT_DUPLICATES, NULL);
     const char *hash = json_string_value(json_object_get(root, "hash"));
-    if (hash != NULL && strlen(hash) == HASH_SIZE)
+    if (hash != NULL && strlen(hash) == HASH_SIZE) {
         memcpy(policies->wanted, hash, HASH_SIZE + 1);
-    else
+        json_decref(policies->rules);
+        policies->rules = json_incref(json_object_get(root, "rules"));
+    } else {
         jd_log(JD_LOG_POLICY_BAD, jd_txt("reason", "a `current` record without a hash"));
+    }
     json_decref(root);
+}
+
+/* What the record says of the rules; what it says of one never changes. NULL: out of memory. */
+static jd_time *starts_of(const struct jd_policies *policies, const struct jd_program *program)
+{
+    jd_time *since = calloc((size_t)program->rule_count + 1, sizeof *since);
+    for (uint32_t i = 0; since != NULL && i < program->rule_count; i++) {
+        char id[JD_STRING_MAX + 1];
+        (void)snprintf(id, sizeof id, JD_STR_FMT, JD_STR_ARG(program->rules[i].id));
+        const char *text = json_string_value(json_object_get(policies->rules, id));
+        if (!jd_time_parse(jd_str_of(text), &since[i]))
+            since[i] = JD_TIME_NONE;
+    }
+    return since;
 }
 
 /* What the last `current` record names comes into force, if it compiles. */
 static void put_in_force(struct jd_policies *policies)
 {
-    const struct published *wanted = find(policies, jd_str_of(policies->wanted));
+    struct published *wanted = find(policies, jd_str_of(policies->wanted));
     if (wanted == NULL || wanted->policy == NULL)
         return;
     const struct jd_program *program = jd_policy_program(wanted->policy);
+    if (wanted->since == NULL)
+        wanted->since = starts_of(policies, program);
+    if (wanted->since == NULL)
+        return;
     (void)pthread_mutex_lock(&policies->lock);
     bool changed = policies->current != program;
     policies->current = program;
@@ -181,4 +208,12 @@ const struct jd_program *jd_policies_find(struct jd_policies *policies, struct j
     const struct published *found = find(policies, hash);
     (void)pthread_mutex_unlock(&policies->lock);
     return found == NULL || found->policy == NULL ? NULL : jd_policy_program(found->policy);
+}
+
+const jd_time *jd_policies_since(struct jd_policies *policies, const struct jd_program *program)
+{
+    (void)pthread_mutex_lock(&policies->lock);
+    const struct published *found = find(policies, program->hash);
+    (void)pthread_mutex_unlock(&policies->lock);
+    return found == NULL ? NULL : found->since;
 }

@@ -15,6 +15,7 @@
 
 enum {
     GATHER_STEP = 512,      /* messages asked for at once */
+    REVIEW_STATES = 1000,   /* evaluated again in one batch */
     ENDS_TIMEOUT_MS = 2000, /* to hear the partitions' ends */
     WRONG_PARTITION_MASS =
         100, /* of one batch, and more than half of it: a wrong partitioner, not a bad record */
@@ -308,10 +309,23 @@ static void tick(struct jd_worker *worker, struct jd_shard *shard)
     JD_CRASH_POINT("tick.fired");
 }
 
-static bool announce(struct jd_shard *shard, struct jd_error *err)
+/* Where the clock is that of the records, rules are about the past as well. */
+static void adopt(struct jd_worker *worker, struct jd_shard *shard)
+{
+    struct jd_policies *policies = worker->shared->policies;
+    const struct jd_program *program = jd_policies_find(policies, jd_str_of(shard->want_policy));
+    const jd_time *since =
+        worker->settings->clock == JD_CLOCK_RECORD ? NULL : jd_policies_since(policies, program);
+    jd_fold_adopt(shard->fold, program, since, &shard->batch.out);
+    JD_CRASH_POINT("policy.adopted");
+}
+
+static bool announce(struct jd_worker *worker, struct jd_shard *shard, struct jd_error *err)
 {
     for (int i = 0; i < JD_IN_COUNT; i++)
         shard->inputs[i].open.until = shard->want_until[i];
+    if (strcmp(shard->policy, shard->want_policy) != 0)
+        adopt(worker, shard);
     struct jd_change change = jd_shard_entry_change(shard, shard->batch.out.arena);
     shard->batch.open = shard->announcing = true;
     return jd_fold_change(shard->fold, &change, &shard->batch.out, err);
@@ -329,6 +343,21 @@ static void end_catching_up(struct jd_shard *shard)
         shard->want_until[i] = JD_OFFSET_NONE;
     memcpy(shard->want_policy, shard->policy, sizeof shard->want_policy);
     shard->announce = true;
+}
+
+/* After another policy: some of the states that are to be evaluated again, in every batch with room for them. */
+static void review(struct jd_worker *worker, struct jd_shard *shard)
+{
+    struct jd_batch *batch = &shard->batch;
+    if (!jd_fold_is_reviewing(shard->fold) || is_full(worker, batch))
+        return;
+    const struct jd_review_limit limit = {.states =
+                                              (uint32_t)jd_fault_number("JD_REVIEW_STATES", REVIEW_STATES),
+                                          .changes = (uint32_t)worker->settings->limits.batch_changes,
+                                          .bytes = (uint64_t)worker->settings->limits.batch_bytes};
+    (void)jd_fold_review(shard->fold, &limit, &batch->out);
+    batch->open = batch->reviewed = true;
+    JD_CRASH_POINT("review.decided");
 }
 
 static void begin(struct jd_worker *worker, struct jd_shard *shard, jd_time wall)
@@ -365,7 +394,7 @@ bool jd_shard_decide(struct jd_worker *worker, struct jd_shard *shard, jd_time w
     if (!shard->announce && is_catching_up(shard))
         end_catching_up(shard);
     if (shard->announce)
-        return announce(shard, err);
+        return announce(worker, shard, err);
     int end = decide_records(worker, shard);
     if (is_wrong_partitioner(batch)) {
         uint32_t wrong = batch->wrong_partition;
@@ -378,6 +407,8 @@ bool jd_shard_decide(struct jd_worker *worker, struct jd_shard *shard, jd_time w
     }
     if (end == JD_ORDER_END && worker->settings->clock == JD_CLOCK_WALL && !is_catching_up(shard))
         tick(worker, shard);
+    if (!is_catching_up(shard))
+        review(worker, shard);
     batch->open |= batch->out.timers > 0 || shard->image.proving;
     return true;
 }
@@ -419,6 +450,19 @@ static void count_batch(struct jd_worker *worker, const struct jd_shard *shard)
     count_effects(worker, &batch->out);
 }
 
+/* What was announced is committed. */
+static void switch_policy(struct jd_worker *worker, struct jd_shard *shard)
+{
+    bool other = strcmp(shard->policy, shard->want_policy) != 0;
+    memcpy(shard->policy, shard->want_policy, sizeof shard->policy);
+    jd_fold_set_program(shard->fold, jd_policies_find(worker->shared->policies, jd_str_of(shard->policy)));
+    shard->announce = shard->announcing = false;
+    if (other)
+        jd_log(JD_LOG_POLICY_SWITCHED, jd_num("shard", shard->partition), jd_txt("policy", shard->policy),
+               jd_num("review", jd_fold_is_reviewing(shard->fold)));
+    JD_CRASH_POINT("policy.switched");
+}
+
 void jd_shard_keep(struct jd_worker *worker, struct jd_shard *shard)
 {
     struct jd_batch *batch = &shard->batch;
@@ -436,12 +480,10 @@ void jd_shard_keep(struct jd_worker *worker, struct jd_shard *shard)
         shard->inputs[i].kept = shard->inputs[i].open;
         release(&shard->inputs[i], shard->inputs[i].taken);
     }
-    if (shard->announcing) {
-        memcpy(shard->policy, shard->want_policy, sizeof shard->policy);
-        jd_fold_set_program(shard->fold,
-                            jd_policies_find(worker->shared->policies, jd_str_of(shard->policy)));
-        shard->announce = shard->announcing = false;
-    }
+    if (shard->announcing)
+        switch_policy(worker, shard);
+    if (batch->reviewed && !jd_fold_is_reviewing(shard->fold))
+        jd_log(JD_LOG_POLICY_REVIEWED, jd_num("shard", shard->partition), jd_txt("policy", shard->policy));
     shard->image.proved |= shard->image.proving;
     shard->image.proving = false;
     jd_checkpoint_add(shard, batch->out.changes, batch->out.change_count);

@@ -65,6 +65,7 @@ struct jd_batch {
     uint32_t wrong_partition;
     jd_time now_before, wall;
     bool ticked, full; /* full: cut at a limit, there is more */
+    bool reviewed;     /* states were evaluated again */
     jd_time oldest;    /* timestamp of the first record; JD_TIME_NONE */
     int64_t journal_offset;
     int64_t bytes; /* of journal records */

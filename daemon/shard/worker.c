@@ -129,23 +129,15 @@ static void look_for_pause(struct jd_worker *worker)
     worker->paused = reason;
 }
 
-/* A policy that came into force: for shards without states; others keep the one they decide under. */
+/* Every shard decides under the policy in force, from its next batch on. */
 static void follow_policy(struct jd_worker *worker)
 {
     const struct jd_program *current = jd_policies_current(worker->shared->policies);
-    if (current == NULL || current == worker->followed)
-        return;
-    worker->followed = current;
-    for (uint32_t i = 0; i < worker->shard_count; i++) {
+    for (uint32_t i = 0; current != NULL && i < worker->shard_count; i++) {
         struct jd_shard *shard = worker->shards[i];
         if (shard->phase != JD_SHARD_LIVE || shard->announce ||
             jd_str_eq(jd_str_of(shard->policy), current->hash))
             continue;
-        if (jd_fold_key_count(shard->fold) > 1) {
-            jd_log(JD_LOG_POLICY_BAD, jd_num("shard", shard->partition), jd_view("policy", current->hash),
-                   jd_txt("reason", "states are held under another policy; it stays in force for them"));
-            continue;
-        }
         memset(shard->want_policy, 0, sizeof shard->want_policy);
         memcpy(shard->want_policy, current->hash.ptr, current->hash.size < 64 ? current->hash.size : 64);
         for (int role = 0; role < JD_IN_COUNT; role++)
@@ -194,7 +186,8 @@ static bool decide_all(struct jd_worker *worker, struct turn *turn, struct jd_er
             stop_shard(shard, &why);
             continue;
         }
-        turn->more |= shard->batch.open && (full || shard->batch.full || shard->announcing);
+        turn->more |=
+            shard->batch.open && (full || shard->batch.full || shard->announcing || shard->batch.reviewed);
     }
     return true;
 }
@@ -321,7 +314,7 @@ static int64_t idle_ms(const struct jd_worker *worker)
             left = write_at - mono;
             if (tick_at != JD_NEVER && worker->paused == NULL && tick_at - wall < left)
                 left = tick_at - wall > TICK_PAUSE_MS ? tick_at - wall : TICK_PAUSE_MS;
-            if (shard->announce || shard->image.proving)
+            if (shard->announce || shard->image.proving || jd_fold_is_reviewing(shard->fold))
                 left = 0;
         }
         if (left < ms)

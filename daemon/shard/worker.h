@@ -57,8 +57,7 @@ struct jd_worker {
     bool redis_strays;    /* so it was when Redis was last asked for its time */
     bool memory_is_high;  /* said */
     int64_t skew_checked_at, lag_at, turn_at;
-    const struct jd_program *followed; /* the last policy in force that was looked at */
-    uint32_t next_flush;               /* round robin over shards */
+    uint32_t next_flush; /* round robin over shards */
     pthread_t thread;
     atomic_bool stop;
     /* Read by the control thread. */

@@ -101,6 +101,7 @@ struct jd_alert {
     struct jd_str policy;   /* hash, 64 hex digits */
     int64_t other_currency; /* of a budget: touches that were left out because of their currency */
     struct jd_list facts;   /* of struct jd_fact_read */
+    jd_time complete_from;  /* it lies before: touches that the rule reads may not have been held any more */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

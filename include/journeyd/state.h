@@ -14,6 +14,8 @@
  *   SHARD        -                                        what belongs to the shard (key "shard")
  *   DEADLINE     <rule>/<class>:<engagement key>          when an instance of a rule is looked at again
  *   PERIOD       hash of rule and values                  up to when the periods of a rule can change no more
+ *   RULE         <rule>                                   since when a rule has been live (key "shard")
+ *   PROGRAM      -                                        how far the states follow the policy (key "shard")
  *
  * Keys: "hcp:<id>", "account:<id>", "shard". */
 #ifndef JOURNEYD_STATE_H
@@ -27,7 +29,9 @@
     X(HCP, "HcpEntry")                                                                                       \
     X(ACCOUNT, "AccountEntry")                                                                               \
     X(ALERT, "AlertEntry")                                                                                   \
-    X(TRIGGER, "TriggerEntry") X(SHARD, "ShardEntry") X(DEADLINE, "DeadlineEntry") X(PERIOD, "PeriodEntry")
+    X(TRIGGER, "TriggerEntry")                                                                               \
+    X(SHARD, "ShardEntry")                                                                                   \
+    X(DEADLINE, "DeadlineEntry") X(PERIOD, "PeriodEntry") X(RULE, "RuleEntry") X(PROGRAM, "ProgramEntry")
 #define JD_X_ENTRY(n, t) JD_ENTRY_##n,
 enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
 
@@ -82,6 +86,22 @@ struct jd_period_entry {
     struct jd_str rule;
     struct jd_list values; /* of struct jd_str */
     jd_time until;
+};
+
+/* Body of RULE: a rule that is or was in force. */
+struct jd_rule_entry {
+    struct jd_str rule;
+    jd_time since;         /* it is about nothing earlier, unless it says so itself; JD_TIME_NONE: no limit */
+    jd_time complete_from; /* JD_TIME_NONE: always complete; before, touches that it reads may be gone */
+    int64_t digest; /* of the rule as all states know it, 0: as none; JD_INT_NONE: that is being changed */
+};
+
+/* Body of PROGRAM. */
+struct jd_program_entry {
+    jd_time held_from;      /* touches before it may be gone; JD_TIME_NONE: none is */
+    int64_t channels;       /* digest of what triggers follow from, likewise */
+    uint8_t reviewing;      /* enum jd_truth: states are being evaluated again */
+    struct jd_str reviewed; /* up to this key, by bytes; absent: none yet */
 };
 
 /* A position in one input of the shard. `topic` is the role's name in the configuration

@@ -182,8 +182,11 @@ class Suite:
         s.start()
         s.produce(pair(1, "h1"))
         s.decided()
-        s.ends("another over live state", CONFIG, "policy", "publish", OTHER, "--by", "b", "--reason", "r",
-               says="use a new group")
+        other = s.ends("another over live state", OK, "policy", "publish", OTHER, "--by", "b", "--reason", "r",
+                       says="is in force").decode().split()[1]
+        jd.wait(lambda: any(a["status"] == "retracted" and a["cause"] == "policy" and a["policy"] == other
+                            for a in (json.loads(r.value()) for r in s.records("conflict.alerts"))),
+                30, lambda: "the alert of the policy before did not end")
         s.stop()
         s.ends("status without a broker", UNAVAILABLE, "policy", "status", says=re.escape(NOBODY),
                config=s.write("lost", kafka={"bootstrap.servers": NOBODY}, start_timeout="1s"))

@@ -10,6 +10,7 @@ Rounds of at most ten kills; after each everything in rounds.py must hold. ROUND
   lost        Redis killed, wiped, set back to an older image
   chunks      Redis set back to an older image between two chunks of a flush
   broker      the broker killed and restarted
+  publish     policies that come over live state, kill -9 at each point of that
   safeguards  each safeguard of the protocol switched off must be found by the checks
 Half of the rounds run with clock: wall, half with clock: record. Needs KAFKA, REDIS and JD_RUN, as
 tests/broker/services.sh `with kafka redis` gives them. BUILD=faults.
@@ -29,7 +30,7 @@ from rig import ROOT, Failure, Rig, service, wait
 from rounds import Round
 
 HOUR = 3600000
-ROUNDS = ("labels", "random", "zombie", "lost", "chunks", "broker", "safeguards")
+ROUNDS = ("labels", "random", "zombie", "lost", "chunks", "broker", "publish", "safeguards")
 
 
 def reap(world, instance, seconds):
@@ -236,6 +237,44 @@ def broker(rig, seed, kills, clock):
     return world.kills
 
 
+PUBLISHING = ("policy.", "review.")  # points of the round publish
+
+
+def publish(rig, seed, kills, clock, names):
+    """Policies that follow each other over live state and under load, with a death at each point of that; each
+    publish finds one instance that is about to die and one that lives, or none."""
+    world = rounds.PublishRound(rig, clock, seed)
+    world.publish(0)
+    world.a.start()
+    world.b.start()
+    world.load.start()
+    live(world.a)
+    live(world.b)
+    missed = []
+    points = list(names)
+    world.rng.shuffle(points)
+    for number, label in enumerate(points, 1):
+        world.kill(world.a)
+        world.load.hold_at(min(0.95, 0.3 + 0.1 * number))
+        world.a.start(**environment(label, 1 if label.startswith("policy.") else world.rng.randint(1, 3)))
+        if world.rng.random() < 0.5 and world.b.alive():
+            world.kill(world.b)
+        elif not world.b.alive():
+            world.b.start()
+        live(world.a)
+        world.publish(number)
+        world.load.go_on()
+        if not reap(world, world.a, 15):
+            missed.append(label)
+            world.kill(world.a)
+        world.a.start()
+    world.publish(len(points) + 1)
+    world.finish()
+    if missed:
+        raise Failure("points never reached: %s" % ", ".join(sorted(missed)))
+    return world.kills
+
+
 def crash_points(binary):
     done = subprocess.run([binary, "run", "--crash-points"], capture_output=True, text=True, timeout=10)
     names = sorted(set(done.stdout.split()))
@@ -300,7 +339,8 @@ def main():
     if want("labels"):
         names = [args.label] if args.label else crash_points(rig.binary)
         random.Random(args.seed).shuffle(names)
-        names = [n for n in names if n != "txn.offsets-first"]  # only with a safeguard off: reached there
+        names = [n for n in names if n != "txn.offsets-first"  # only with a safeguard off: reached there
+                 and not n.startswith(PUBLISHING)]
         wall = [n for n in names if n.startswith("tick.")]
         rest = [n for n in names if n not in wall]
         half = len(names) // 2
@@ -320,6 +360,10 @@ def main():
         for clock in ("record", "wall"):
             if want(name):
                 run.round(name, clock, scenario, 10, clock)
+    if want("publish"):
+        for clock in ("record", "wall"):
+            run.round("publish", clock, publish, 10, clock,
+                      [n for n in crash_points(rig.binary) if n.startswith(PUBLISHING)])
     if want("safeguards"):
         for name, scenario in safeguards.ALL:
             run.round(name, scenario.clock, scenario, 0)

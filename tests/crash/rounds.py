@@ -115,6 +115,7 @@ class Round:
         self.number = Round.number
         self.rig, self.clock, self.seed, self.name = rig, clock, seed, name
         self.rng = random.Random("%s/%s" % (seed, name))
+        self.policy_dir = rig.policy_dir
         self.group = Group(rig, "r%d-%s" % (Round.number, name), clock, partitions=partitions)
         self.killed = set()
         self.group.env["JD_CHUNK_KEYS"] = "10"
@@ -190,7 +191,7 @@ class Round:
         for partition in range(self.group.partitions):
             self.group.command("verify", "--shard", str(partition))
 
-    def check_replay(self, outputs):
+    def check_replay(self, outputs, what=lambda row: True):
         """(b): the last revision of each alert, against history through the same policy."""
         group = self.group
         events = os.path.join(group.dir, "events.jsonl")
@@ -201,13 +202,14 @@ class Round:
                         f.write(message.value().decode() + "\n")
         out = os.path.join(group.dir, "replay")
         done = subprocess.run(
-            [group.binary, "replay", "--policy", self.rig.policy_dir, "--events", events, "--out", out, "--partitions",
+            [group.binary, "replay", "--policy", self.policy_dir, "--events", events, "--out", out, "--partitions",
              str(group.partitions), "--advance", advanced(self.advance_to)], capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise Failure("replay: exit %d\n%s" % (done.returncode, done.stderr[-2000:]))
         with open(os.path.join(out, "alerts.jsonl")) as f:
             want = final_alerts(json.loads(line) for line in f)
         got = final_alerts(json.loads(m.value()) for part in outputs["conflict.alerts"] for m in part)
+        want, got = ({k: row for k, row in rows.items() if what(row)} for rows in (want, got))
         if want != got:
             keys = sorted(k for k in want.keys() | got.keys() if want.get(k) != got.get(k))
             raise Failure("%d final alerts differ from replay; %s: replay %s, published %s"
@@ -241,6 +243,85 @@ class Round:
             self.group.kill_all()
         self.group.forget()
         return counts
+
+
+# Policies that follow each other: rules that go and come back, change, and stay as they are.
+SAME_DAY = POLICY["conflicts.yaml"].strip().split("\n- ")[1]
+POLICIES = [
+    POLICY,
+    dict(POLICY, **{"conflicts.yaml": POLICY["conflicts.yaml"].replace("within: 3d", "within: 2d")}),
+    dict(POLICY, **{"conflicts.yaml": "- " + SAME_DAY + """
+- { id: crowded-week, version: 1, kind: frequency, of: {}, window: 7d, limit: 2, severity: low }
+"""}),
+    dict(POLICY, **{"conflicts.yaml": POLICY["conflicts.yaml"] + """
+- { id: crowded-week, version: 2, kind: frequency, of: {}, window: 5d, limit: 2, severity: low }
+""", "channels.yaml": POLICY["channels.yaml"].replace("  - { channel: video, consent: { default: opt_out } }\n", "")}),
+]
+
+
+class PublishRound(Round):
+    """Several policies, one after the other, on a topic of its own."""
+
+    def __init__(self, rig, clock, seed):
+        super().__init__(rig, "publish", clock, seed, physicians=150, seconds=20)
+        self.hashes = []
+        self.group.env["JD_REVIEW_STATES"] = "5"
+        topic = self.group.topics["journeyd.policies"] = self.group.name + ".policies"
+        rig.kafka.create(1, topic, **{"cleanup.policy": "compact"})
+        for instance in self.group.instances.values():
+            instance.write()
+
+    def publish(self, number):
+        self.policy_dir = os.path.join(self.group.dir, "policy-%d" % number)
+        os.makedirs(self.policy_dir)
+        for name, text in POLICIES[number % len(POLICIES)].items():
+            with open(os.path.join(self.policy_dir, name), "w") as f:
+                f.write(text)
+        said = self.group.command("policy", "publish", self.policy_dir, "--by", "crash", "--reason", "%d" % number)
+        self.hashes.append(said.stdout.split()[1])
+
+    def rest(self):
+        self.load.finish()
+        for instance in self.group.instances.values():
+            if not instance.alive():
+                instance.start()
+        wait("the last policy in all states", 40, self.is_followed, 0.3)
+        super().rest()
+
+    def is_followed(self):
+        """Whether every shard decides under the last policy, and has evaluated all its states under it."""
+        for part in self.group.journal():
+            said = [c["body"] for r in part for c in r["changes"] if c["kind"] == "ProgramEntry"]
+            if not said or said[-1]["reviewing"] or part[-1]["policy"] != self.hashes[-1]:
+                return False
+        return True
+
+    def check(self):
+        group = self.group
+        self.verify()
+        journal = group.journal()
+        last = {part[-1]["policy"] for part in journal if part}
+        if last != {self.hashes[-1]}:
+            raise Failure("shards decide under %s, published was %s" % (last, self.hashes[-1]))
+        outputs = {role: group.kafka.read(group.topic(role)) for role in OUTPUTS}
+        counts = check_journal(group, journal)
+        check_outputs(journal, outputs)
+        check_stamps(journal, outputs)
+        check_redis(group, journal)
+        if self.clock == "record":
+            self.advance_to = max(recorded(data) for _, _, data in self.load.records)
+            self.check_replay(outputs, lambda row: row[0] != "retracted")
+        return counts
+
+
+def check_stamps(journal, outputs):
+    """Each effect names the policy that its batch was decided under."""
+    policies = {(r["lineage"], str(p), str(r["seq"])): r["policy"] for p, part in enumerate(journal) for r in part}
+    for role, parts in outputs.items():
+        for m in (m for part in parts for m in part):
+            origin = headers_of(m)["jd_origin"].split("/")
+            if json.loads(m.value())["policy"] != policies[tuple(origin[:3])]:
+                raise Failure("a record of %s names another policy than its batch %s" % (role, "/".join(origin)))
 
 
 def final_alerts(rows):

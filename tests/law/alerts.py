@@ -131,13 +131,20 @@ class Key:
                 else:
                     del rows[instance]
 
-    def look(self, now):
+    def publish(self, policy, now):
+        """Another policy, for what is held: nothing of it is final yet."""
+        self.advance(now)
+        self.policy, self.memo = policy, {}
+        self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == self.scope]
+        self.look(self.now, "policy")
+
+    def look(self, now, cause=None):
         rows = self.holding(now)
         self.keep_final(rows, now)
         for instance, row in self.open.items():
             if instance not in rows:
-                phase = phase_of(row["evidence"], now)
-                self.alerts[instance] = dict(row, status="retracted", cause=self.cause(row, now), phase=phase)
+                phase = row["phase"] if cause else phase_of(row["evidence"], now)
+                self.alerts[instance] = dict(row, status="retracted", cause=cause or self.cause(row, now), phase=phase)
             elif row["status"] == "resolved" and rows[instance]["status"] == "open":
                 self.reopened.add(instance)
         self.maybe -= rows.keys()

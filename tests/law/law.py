@@ -67,8 +67,12 @@ def replay(binary, policy_dir, lines, out, partitions, advance, env):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     if done.returncode:
         raise RuntimeError("%s\nexit %d\n%s%s" % (" ".join(command), done.returncode, done.stdout, done.stderr))
+    return last_rows(os.path.join(out, "alerts.jsonl"))
+
+
+def last_rows(path):
     rows = {}
-    with open(os.path.join(out, "alerts.jsonl")) as f:
+    with open(path) as f:
         for line in f:
             row = json.loads(line, parse_float=decimal.Decimal)
             place = row["scope"], row["key"], row["rule"], tuple(row["instance"])
@@ -161,6 +165,7 @@ def compare_refused(physicians, records, out):
 
 
 class World:
+    next = None  # (line, policy) that comes over what is held then
     rebuild = None  # path of the program that cuts into batches and rebuilds
     variants = ALL  # kinds that policies are made of
 
@@ -181,7 +186,17 @@ class World:
                                                 self.policy["allowed_lateness"] >= 30 * civil.MS_DAY)
         self.partitions = rng.choice([1, 1, 3])
         self.advance = None
-        if rng.random() < 0.5:
+        plain = [v for v in self.variants if histories.VARIANTS[v] not in ("coverage", "eligibility")
+                 and not v.startswith(("subject", "fact"))]
+        if number % 6 == 5 and self.rebuild and len(self.records) > 20 and plain:  # settled: nothing is final or gone
+            rules = [rule for rule in self.policy["rules"] if histories.variant_of(rule) in plain]
+            ids = {rule["id"] for rule in rules}
+            self.policy = dict(self.policy, rules=rules,
+                               limits=[line for line in self.policy["limits"] if line["rule"] in ids])
+            at = rng.randrange(10, len(self.records) - 5)
+            self.next = at, histories.next_policy(rng, plain, self.policy, start, days)
+            self.partitions = 1
+        elif rng.random() < 0.5:
             touch = events.touch_time(rng.choice([r for r in self.records if r[1] == "touch"])[2])
             self.advance = touch + rng.choice([0, 0, 1, -1, self.policy["planned_grace"],
                                                self.policy["planned_grace"] + 1, 5 * civil.MS_DAY])
@@ -194,16 +209,34 @@ class World:
                 print(histories.as_line(self.rng, kind, data), file=f)
         return lines
 
-    def rebuilt(self, program, directory, lines, coverage):
+    def rebuilt(self, program, directory, lines, coverage, *next_policy):
         """The same in random batches, with undone ones and states rebuilt from image and journal."""
-        done = subprocess.run([program, os.path.join(directory, "policy"), lines, str(self.rng.randrange(1 << 31))],
-                              capture_output=True, text=True, timeout=120)
+        done = subprocess.run([program, os.path.join(directory, "policy"), lines, str(self.rng.randrange(1 << 31)),
+                               *next_policy], capture_output=True, text=True, timeout=120)
         if done.returncode:
             raise RuntimeError("rebuild: exit %d %s%s" % (done.returncode, done.stdout[-2000:], done.stderr[-2000:]))
         coverage["cut into random batches, undone, rebuilt"] += 1
 
+    def published(self, directory, coverage):
+        """Differences where another policy comes."""
+        shutil.rmtree(directory, ignore_errors=True)
+        lines = self.write(directory, self.records)
+        at, policy = self.next
+        histories.write_policy(policy, os.path.join(directory, "next"))
+        alerts = os.path.join(directory, "alerts.jsonl")
+        self.rebuilt(self.rebuild, directory, lines, coverage, os.path.join(directory, "next"), str(at), alerts)
+        keys = model.world(self.records, self.policy, publish=self.next)
+        variants = {rule["id"]: histories.variant_of(rule) for rule in self.policy["rules"] + policy["rules"]}
+        coverage["histories"] += len(keys)
+        coverage["records"] += len(self.records)
+        coverage["ended by another policy"] += sum(
+            row["cause"] == "policy" for holder in keys.values() for row in holder.alerts.values())
+        return compare(keys, last_rows(alerts), variants, coverage)
+
     def run(self, binary, directory, coverage, env):
         """Differences of all its orders."""
+        if self.next:
+            return self.published(directory, coverage) if binary else []
         variants = {rule["id"]: histories.variant_of(rule) for rule in self.policy["rules"]}
         orders = [self.records]
         for _ in range(SHUFFLES - 1 if self.settled else 0):
@@ -327,6 +360,7 @@ def main():
           % coverage["cut into random batches, undone, rebuilt"])
     print("  histories outside the law (a version of what is no longer held, a zone for what is final): %d"
           % coverage["outside"])
+    print("  alerts that another policy ended: %d" % coverage["ended by another policy"])
     print("  alerts that came and went between timers of one moment: %d" % coverage["between timers of one moment"])
     least = 1000 if args.histories >= 100000 else args.histories // 1000 if args.histories >= 10000 else 0
     missing = reached(coverage, least)

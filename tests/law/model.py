@@ -200,9 +200,10 @@ def murmur2_partition(key, partitions):
     return (h & 0x7FFFFFFF) % partitions
 
 
-def world(records, policy, partitions=1, advance=None):
+def world(records, policy, partitions=1, advance=None, publish=None):
     """What is known of every key, by (scope, key), after all `records`: [(key, kind, data)], kind touch, other,
-    hcp.profile or account.profile. Other scopes than hcp: with one partition, so one clock."""
+    hcp.profile or account.profile. Other scopes than hcp: with one partition, so one clock. `publish`: (n, policy), another
+    policy that comes before the record at n, not the first."""
     scopes = {rule.get("scope", "hcp") for rule in policy["rules"]} - {"hcp"}
     assert partitions == 1 or not scopes
     nows, ends = clock(records, partitions, lambda hcp: murmur2_partition(hcp, partitions))
@@ -212,6 +213,10 @@ def world(records, policy, partitions=1, advance=None):
         return shared.setdefault((scope, key), Shared(scope, key, policy, physicians))
 
     for line, (now, (key, kind, data)) in enumerate(zip(nows, records), 1):
+        if publish is not None and line - 1 == publish[0]:
+            policy = publish[1]
+            for holder in (*physicians.values(), *shared.values()):
+                holder.publish(policy, nows[line - 2])
         for holder in shared.values():
             holder.advance(now)
         if kind == "account.profile":

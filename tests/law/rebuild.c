@@ -1,11 +1,15 @@
 /* How a history is cut into batches, and whether states were rebuilt on the way, changes nothing.
  *
- *   rebuild POLICY-DIR EVENTS.jsonl SEED
+ *   rebuild POLICY-DIR EVENTS.jsonl SEED [NEXT-POLICY-DIR LINE ALERTS.jsonl]
  *
  * One fold takes the events one by one. Another takes the same in random batches; some batches are undone and
  * done again; now and then its state is thrown away and rebuilt from the last image and the changes since.
  * Effects and final images must be the same, byte for byte. Exit code 1 says what differed; the clock is that
- * of `clock: record`. At the end every timer is fired. */
+ * of `clock: record`. At the end every timer is fired.
+ *
+ * With NEXT-POLICY-DIR that policy comes before the record of LINE (from 0): the one fold evaluates all it holds at
+ * once, the other in random parts, some undone, its state rebuilt between them. ALERTS.jsonl gets every revision
+ * of the one fold. Timers that are left at the end are not fired then. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +20,7 @@
 #include "base/contract.h"
 #include "base/str.h"
 #include "policy/policy.h"
+#include "wire/json.h"
 #include "wire/wire.h"
 
 static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
@@ -75,6 +80,10 @@ struct history {
     struct jd_arena arena;
     struct jd_input *inputs;
     uint32_t count, capacity;
+    const struct jd_program *next; /* NULL: no other policy comes */
+    uint32_t next_at;              /* before this input */
+    uint32_t next_line;
+    FILE *alerts; /* NULL: not wanted */
 };
 
 static void read_history(struct history *history, const char *path, struct bytes *file)
@@ -93,12 +102,15 @@ static void read_history(struct history *history, const char *path, struct bytes
     if (!wire)
         fail("wire", err.text);
     jd_time now = JD_TIME_NONE;
+    uint32_t line_number = 0;
     for (const char *at = file->at, *end = file->at + file->size; at < end;) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         if (!stop)
             stop = end;
         struct jd_decoded decoded;
         struct jd_str line = {at, (uint32_t)(stop - at)};
+        if (line_number++ == history->next_line)
+            history->next_at = history->count;
         if (jd_wire_decode_line(wire, line, &history->arena, &decoded) == JD_WIRE_INPUT) {
             if (decoded.record_time != JD_TIME_NONE && decoded.record_time > now)
                 now = decoded.record_time;
@@ -239,7 +251,7 @@ static void checkpoint(struct shard *shard)
 /* The state again, from the last image and the changes since. */
 static void rebuild(struct shard *shard)
 {
-    struct jd_fold *fresh = jd_fold_new(shard->program, heap);
+    struct jd_fold *fresh = jd_fold_new(NULL, heap);
     struct jd_arena arena;
     struct jd_error err;
     jd_arena_init(&arena, (size_t)1 << 30);
@@ -269,6 +281,7 @@ static void rebuild(struct shard *shard)
     }
     jd_fold_set_now(fresh, jd_fold_now(shard->fold));
     jd_fold_keep(fresh);
+    jd_fold_set_program(fresh, shard->program);
     same_images(shard->fold, fresh, "rebuilt from image and journal");
     jd_fold_free(shard->fold);
     shard->fold = fresh;
@@ -290,22 +303,84 @@ static bool timers_left(struct jd_fold *fold, jd_time over)
     return jd_fold_next_due(fold) != JD_NEVER && jd_fold_next_due(fold) <= over;
 }
 
+static void write_alerts(const struct jd_output *out, FILE *to)
+{
+    for (uint32_t i = 0; to && i < out->effect_count; i++) {
+        struct jd_buf line;
+        if (out->effects[i].topic != JD_TOPIC_ALERTS)
+            continue;
+        jd_buf_init(&line, out->arena);
+        jd_json_write(out->effects[i].record, out->effects[i].value, &line);
+        jd_buf_byte(&line, '\n');
+        fwrite(line.bytes, 1, line.size, to);
+    }
+}
+
+/* What was done is history. */
+static void keep(struct shard *shard, const struct jd_output *out)
+{
+    jd_fold_keep(shard->fold);
+    journal(shard, out);
+    write_effects(out, &shard->effects);
+    jd_arena_reset(out->arena);
+}
+
+/* Puts a policy in force; the states that it changes wait. */
+static void adopt(struct shard *shard, const struct jd_program *program, struct jd_arena *arena)
+{
+    struct jd_output out = {.arena = arena};
+    jd_fold_adopt(shard->fold, program, NULL, &out);
+    keep(shard, &out);
+    shard->program = program;
+    jd_fold_set_program(shard->fold, program);
+}
+
+static void review(struct jd_fold *fold, uint32_t states, struct jd_output *out)
+{
+    const struct jd_review_limit limit = {.states = states, .changes = UINT32_MAX, .bytes = UINT64_MAX};
+    jd_fold_review(fold, &limit, out);
+}
+
 static void straight(struct shard *shard, const struct history *history)
 {
     struct jd_arena arena;
     jd_arena_init(&arena, (size_t)1 << 30);
     for (uint32_t i = 0; i <= history->count; i++) {
         struct jd_output out = {.arena = &arena};
+        if (history->next && i == history->next_at) {
+            adopt(shard, history->next, &arena);
+            review(shard->fold, UINT32_MAX, &out);
+            write_alerts(&out, history->alerts);
+            keep(shard, &out);
+            out = (struct jd_output){.arena = &arena};
+        }
         if (i < history->count)
             step(shard->fold, &history->inputs[i], &out);
-        else
+        else if (!history->next)
             for (jd_time over = jd_fold_over(shard->fold); timers_left(shard->fold, over);)
                 jd_fold_advance(shard->fold, jd_fold_next_due(shard->fold), UINT32_MAX, &out);
-        jd_fold_keep(shard->fold);
-        write_effects(&out, &shard->effects);
-        jd_arena_reset(&arena);
+        write_alerts(&out, history->alerts);
+        keep(shard, &out);
     }
     jd_arena_done(&arena);
+}
+
+/* In random parts. */
+static void review_broken(struct shard *shard, struct jd_arena *arena)
+{
+    while (jd_fold_is_reviewing(shard->fold)) {
+        uint32_t states = 1 + draw(9);
+        struct jd_output out = {.arena = arena};
+        review(shard->fold, states, &out);
+        if (draw(4) == 0) {
+            jd_fold_undo(shard->fold);
+            out = (struct jd_output){.arena = arena};
+            review(shard->fold, states, &out);
+        }
+        keep(shard, &out);
+        if (draw(4) == 0)
+            rebuild(shard);
+    }
 }
 
 /* One batch: `count` inputs from `first`, or else up to `count` timers. */
@@ -325,10 +400,16 @@ static void broken(struct shard *shard, const struct history *history)
     struct jd_arena arena;
     jd_arena_init(&arena, (size_t)1 << 30);
     jd_time over = JD_TIME_NONE; /* once all inputs are in */
-    for (uint32_t at = 0; at < history->count || timers_left(shard->fold, over);) {
+    for (uint32_t at = 0; at < history->count || (!history->next && timers_left(shard->fold, over));) {
         uint32_t count = 1 + draw(draw(4) ? 6 : 60);
         if (at < history->count && count > history->count - at)
             count = history->count - at;
+        if (history->next && at < history->next_at && count > history->next_at - at)
+            count = history->next_at - at;
+        if (history->next && at == history->next_at) {
+            adopt(shard, history->next, &arena);
+            review_broken(shard, &arena);
+        }
         struct jd_output out = {.arena = &arena};
         batch(shard, history, at, count, &out);
         if (draw(4) == 0) { /* an aborted transaction, tried again */
@@ -345,10 +426,7 @@ static void broken(struct shard *shard, const struct history *history)
             free(aborted.at);
             free(again.at);
         }
-        jd_fold_keep(shard->fold);
-        journal(shard, &out);
-        write_effects(&out, &shard->effects);
-        jd_arena_reset(&arena);
+        keep(shard, &out);
         if (at < history->count) {
             at += count;
             over = jd_fold_over(shard->fold);
@@ -361,30 +439,50 @@ static void broken(struct shard *shard, const struct history *history)
     jd_arena_done(&arena);
 }
 
-int main(int argc, char **argv)
+static struct jd_policy *load(const char *directory)
 {
-    if (argc != 4) {
-        fputs("usage: rebuild POLICY-DIR EVENTS.jsonl SEED\n", stderr);
-        return 64;
-    }
     struct jd_diagnostics problems;
     jd_diagnostics_init(&problems);
-    struct jd_policy *policy = jd_policy_load(argv[1], &problems);
+    struct jd_policy *policy = jd_policy_load(directory, &problems);
     if (!policy) {
         jd_diagnostics_print(&problems, stdout);
-        return 78;
+        exit(78);
     }
-    struct history history = {0};
+    jd_diagnostics_done(&problems);
+    return policy;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4 && argc != 7) {
+        fputs("usage: rebuild POLICY-DIR EVENTS.jsonl SEED [NEXT-POLICY-DIR LINE ALERTS.jsonl]\n", stderr);
+        return 64;
+    }
+    struct jd_policy *policy = load(argv[1]), *next = argc == 7 ? load(argv[4]) : NULL;
+    struct history history = {.next = next ? jd_policy_program(next) : NULL};
     struct bytes file = {0};
     jd_arena_init(&history.arena, (size_t)1 << 30);
+    if (next) {
+        history.next_line = (uint32_t)strtoul(argv[5], NULL, 10);
+        history.alerts = fopen(argv[6], "w");
+        if (!history.alerts)
+            fail(argv[6], strerror(errno));
+    }
     read_history(&history, argv[2], &file);
     random_state = strtoull(argv[3], NULL, 10) * 2654435761u + 88172645463325252u;
 
     const struct jd_program *program = jd_policy_program(policy);
     struct shard one = {.program = program, .fold = jd_fold_new(program, heap)};
     struct shard two = {.program = program, .fold = jd_fold_new(program, heap)};
-    straight(&one, &history);
     checkpoint(&two);
+    if (next) { /* the first policy of its lineage */
+        struct jd_arena arena;
+        jd_arena_init(&arena, (size_t)1 << 30);
+        adopt(&one, program, &arena);
+        adopt(&two, program, &arena);
+        jd_arena_done(&arena);
+    }
+    straight(&one, &history);
     broken(&two, &history);
     if (one.effects.size != two.effects.size ||
         (one.effects.size && memcmp(one.effects.at, two.effects.at, one.effects.size) != 0))
@@ -392,15 +490,18 @@ int main(int argc, char **argv)
     same_images(one.fold, two.fold, "after random batches");
     printf("rebuild: %" PRIu32 " inputs, %zu bytes of effects, the same\n", history.count, one.effects.size);
 
+    if (history.alerts && fclose(history.alerts) != 0)
+        fail(argv[6], strerror(errno));
     jd_arena_done(&two.image.arena);
     jd_fold_free(one.fold);
     jd_fold_free(two.fold);
     free(one.effects.at);
     free(two.effects.at);
+    free(one.journal.at);
     free(two.journal.at);
     free(file.at);
     jd_arena_done(&history.arena);
     jd_policy_free(policy);
-    jd_diagnostics_done(&problems);
+    jd_policy_free(next);
     return 0;
 }

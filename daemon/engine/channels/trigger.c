@@ -404,18 +404,28 @@ static void consider(struct jd_step *step, struct jd_str alert_id)
     struct jd_trigger_entry *last = held == NULL ? NULL : jd_slot_trigger(step->key, held, step->arena);
     const struct jd_alert *alert =
         jd_slot_alert(step->key, slot_of(step, JD_ENTRY_ALERT, alert_id), step->arena);
-    if (ask(step, alert, &q))
+    if (step->program->channel_count > 0 && ask(step, alert, &q))
         decide(step, &q, last);
     else
         drop(step, alert_id, last);
+}
+
+/* Another policy may have no channels: what was suggested under the one before is withdrawn. */
+static bool suggests(const struct jd_step *step)
+{
+    uint32_t from, to;
+    if (step->program->channel_count > 0)
+        return true;
+    jd_state_range(step->state, JD_ENTRY_TRIGGER, &from, &to);
+    return from < to;
 }
 
 void jd_triggers_review(struct jd_step *step)
 {
     uint32_t from, to, count = 0;
     const struct jd_state *state = step->state;
-    if (step->program->channel_count == 0 || state == NULL || state->count == 0 ||
-        state->slots[state->count - 1].kind < JD_ENTRY_ALERT)
+    if (state == NULL || state->count == 0 || state->slots[state->count - 1].kind < JD_ENTRY_ALERT ||
+        !suggests(step))
         return;
     /* Ids first: reviewing changes the slots. */
     struct jd_str *ids = jd_arena_array(step->arena, state->count, sizeof *ids);

@@ -14,6 +14,14 @@ enum { ID_PARTS_MAX = 24 };
 
 /* ---- one alert ---- */
 
+static const struct jd_rule *rule_of(const struct jd_program *program, struct jd_str id)
+{
+    for (uint32_t i = 0; i < program->rule_count; i++)
+        if (jd_str_eq(program->rules[i].id, id))
+            return &program->rules[i];
+    return NULL;
+}
+
 static struct jd_list parts_of(const struct jd_step *step, const struct jd_instance *instance)
 {
     struct jd_str *parts = jd_arena_array(step->arena, instance->part_count, sizeof *parts);
@@ -67,6 +75,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .unit = (uint8_t)instance->unit,
         .other_currency = instance->other_currency > 0 ? instance->other_currency : JD_INT_NONE,
         .facts = instance->facts,
+        .complete_from = JD_TIME_NONE,
         .remedy = rule->remedy,
         .assignee = rule->assignee,
         .citation = rule->citation,
@@ -109,10 +118,22 @@ static jd_time final_from(const struct jd_step *step, const struct jd_instance *
     return t < JD_TIME_MAX ? t : JD_TIME_MAX;
 }
 
+/* Since when the rule of an alert is complete, if the alert lies before. */
+static jd_time complete_from(const struct jd_step *step, const struct jd_alert *alert)
+{
+    const struct jd_rule *rule = rule_of(step->program, alert->rule);
+    const struct jd_event *events = alert->evidence.items;
+    if (rule == NULL || rule->complete_from == JD_TIME_NONE || alert->evidence.count == 0 ||
+        jd_touch_time(&events[alert->evidence.count - 1]) >= rule->complete_from)
+        return JD_TIME_NONE;
+    return rule->complete_from;
+}
+
 static void tell(struct jd_step *step, const struct jd_alert *alert)
 {
     struct jd_alert *copy = jd_arena_alloc(step->arena, sizeof *copy);
     *copy = *alert;
+    copy->complete_from = complete_from(step, alert);
     jd_step_emit(step, JD_TOPIC_ALERTS, step->key, &jd_alert_record, copy,
                  jd_arena_printf(step->arena, JD_STR_FMT "/%lld", JD_STR_ARG(alert->alert_id),
                                  (long long)alert->revision));
@@ -145,6 +166,16 @@ static void retract(struct jd_step *step, const struct jd_alert *held, enum jd_c
                 : jd_state_slot(step->state, JD_ENTRY_ALERT, 0, held->alert_id, step->arena)->due);
 }
 
+/* An alert that says the same, but may change for another time now. */
+static void put_off(struct jd_step *step, const struct jd_alert *held, jd_time due)
+{
+    const struct jd_slot *slot = jd_state_slot(step->state, JD_ENTRY_ALERT, 0, held->alert_id, step->arena);
+    if (slot->due != due)
+        jd_step_put(step, slot,
+                    &(struct jd_put){JD_ENTRY_ALERT, held->alert_id, due,
+                                     jd_alert_body(held, step->hcp, step->arena), held});
+}
+
 static void hold(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance,
                  const struct jd_alert *held)
 {
@@ -154,6 +185,8 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
         if (due <= step->now)
             return;
     } else if (unchanged(step, held, &alert)) {
+        if (rule->pending)
+            put_off(step, held, due);
         return;
     }
     alert.alert_id = held != NULL ? held->alert_id : alert_id(step, rule, instance);
@@ -240,14 +273,6 @@ static void items_add(struct jd_step *step, struct items *list, struct item item
     list->items[list->count++] = item;
 }
 
-static const struct jd_rule *rule_of(const struct jd_program *program, struct jd_str id)
-{
-    for (uint32_t i = 0; i < program->rule_count; i++)
-        if (jd_str_eq(program->rules[i].id, id))
-            return &program->rules[i];
-    return NULL;
-}
-
 static bool is_civil(const struct jd_span *span)
 {
     return span->unit != 0 && span->unit != JD_SPAN_MS;
@@ -275,19 +300,18 @@ static bool is_instance(const struct item *item, const struct jd_alert *alert)
 }
 
 /* Which alerts are looked at again: those of instances found, those that have the engagement as a member,
- * those of rules that reckon with local dates. */
+ * those of rules that are swept. */
 struct concern {
     struct jd_str key;                  /* absent: no engagement */
     const struct jd_engagement *before; /* its version until now; NULL: none, or no touch, or the same */
-    bool civil;
-    bool subjects; /* those of rules on facts */
+    bool (*swept)(const struct jd_rule *rule); /* NULL: none is */
 };
 
 /* Is an alert concerned? Of a pair nothing is cut off; what else the engagement is a member of was found. */
 static bool concerned(const struct jd_slot *slot, const struct jd_alert *alert, const struct concern *concern,
                       const struct jd_rule *rule, const struct items *list, uint32_t found)
 {
-    if ((concern->civil && civil_rule(rule)) || (concern->subjects && rule->subject != JD_FACT_NONE) ||
+    if ((concern->swept != NULL && concern->swept(rule)) ||
         (concern->key.ptr != NULL && jd_evidence_names(alert, concern->key)))
         return true;
     for (uint32_t i = 0; i < found; i++)
@@ -316,7 +340,7 @@ static void gather_alerts(struct jd_step *step, const struct concern *concern, s
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
-        if (!concern->civil && !concern->subjects && !maybe_concerned(slot, member, list, found))
+        if (concern->swept == NULL && !maybe_concerned(slot, member, list, found))
             continue;
         const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
         const struct jd_rule *rule = rule_of(step->program, alert->rule);
@@ -433,7 +457,9 @@ static bool was_member(struct jd_step *step, const struct jd_rule *rule, const s
 static enum jd_cause cause_for(struct jd_step *step, const struct jd_rule *rule, const struct jd_alert *alert,
                                const struct concern *concern, enum jd_cause cause)
 {
-    bool member = concern->key.ptr != NULL && jd_evidence_names(alert, concern->key);
+    if (concern->key.ptr == NULL)
+        return cause;
+    bool member = jd_evidence_names(alert, concern->key);
     if (!member && jd_evidence_is_cut(alert) && concern->before != NULL)
         member = was_member(step, rule, alert, concern->before);
     return member ? cause : JD_CAUSE_CORRECTED;
@@ -489,7 +515,7 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
 
 /* Looks again at the wanted rules, for every touch at or after `since`. */
 static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_rule *rule), jd_time since,
-                          const struct concern *concern)
+                          const struct concern *concern, enum jd_cause cause)
 {
     bool any = false;
     for (uint32_t i = 0; i < step->program->rule_count; i++)
@@ -506,12 +532,12 @@ static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_r
     for (uint32_t i = 0; i < step->program->rule_count; i++)
         if (wanted(&step->program->rules[i]) && step->program->rules[i].kind->find_due != NULL)
             gather_due(step, &view, &step->program->rules[i], JD_TIME_MIN, &list);
-    settle(step, &list, concern, JD_CAUSE_CORRECTED);
+    settle(step, &list, concern, cause);
 }
 
 void jd_alerts_refresh_civil(struct jd_step *step)
 {
-    refresh_rules(step, civil_rule, JD_TIME_MIN, &(struct concern){.civil = true});
+    refresh_rules(step, civil_rule, JD_TIME_MIN, &(struct concern){.swept = civil_rule}, JD_CAUSE_CORRECTED);
 }
 
 static bool asks_facts(const struct jd_rule *rule)
@@ -519,15 +545,21 @@ static bool asks_facts(const struct jd_rule *rule)
     return rule->require != NULL;
 }
 
+static bool is_subject(const struct jd_rule *rule)
+{
+    return rule->subject != JD_FACT_NONE;
+}
+
 /* Rules on facts look at all of them, and have one deadline: the next that they know of. */
-static void refresh_subjects(struct jd_step *step)
+static void refresh_subjects(struct jd_step *step, bool (*wanted)(const struct jd_rule *rule),
+                             enum jd_cause cause)
 {
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct items list = {0};
     bool any = false;
     for (uint32_t i = 0; i < step->program->rule_count; i++) {
         const struct jd_rule *rule = &step->program->rules[i];
-        if (rule->subject == JD_FACT_NONE)
+        if (!wanted(rule))
             continue;
         struct jd_instances found = {.arena = step->arena};
         jd_time next = rule->kind->find_facts(&view, rule, &found);
@@ -536,15 +568,62 @@ static void refresh_subjects(struct jd_step *step)
         any = true;
     }
     if (any)
-        settle(step, &list, &(struct concern){.subjects = true}, JD_CAUSE_CORRECTED);
+        settle(step, &list, &(struct concern){.swept = wanted}, cause);
 }
 
 void jd_alerts_refresh_facts(struct jd_step *step, jd_time since)
 {
     if (jd_fault_bug("fact_not_refreshed"))
         return;
-    refresh_rules(step, asks_facts, since, &(struct concern){0});
-    refresh_subjects(step);
+    refresh_rules(step, asks_facts, since, &(struct concern){0}, JD_CAUSE_CORRECTED);
+    refresh_subjects(step, is_subject, JD_CAUSE_CORRECTED);
+}
+
+/* What entries of a kind say of their rule. */
+static struct jd_str rule_named(struct jd_step *step, const struct jd_slot *slot)
+{
+    if (slot->kind == JD_ENTRY_ALERT)
+        return jd_slot_alert(step->key, slot, step->arena)->rule;
+    return slot->kind == JD_ENTRY_DEADLINE ? jd_slot_deadline(step->key, slot, step->arena)->rule
+                                           : jd_slot_period(step->key, slot, step->arena)->rule;
+}
+
+/* Of a rule that is gone nothing stays but the alerts' last revisions. */
+static void drop_gone(struct jd_step *step, uint8_t kind)
+{
+    uint32_t from, to, count = 0;
+    jd_state_range(step->state, kind, &from, &to);
+    struct jd_slot *gone = jd_arena_array(step->arena, to - from, sizeof *gone);
+    for (; from < to; from++)
+        if (rule_of(step->program, rule_named(step, &step->state->slots[from])) == NULL)
+            gone[count++] = step->state->slots[from];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct jd_alert *alert =
+            kind == JD_ENTRY_ALERT ? jd_slot_alert(step->key, &gone[i], step->arena) : NULL;
+        if (alert == NULL)
+            jd_step_delete(step, &gone[i]);
+        else if (stands(alert))
+            retract(step, alert, JD_CAUSE_POLICY);
+    }
+}
+
+static bool is_pending(const struct jd_rule *rule)
+{
+    return rule->pending && rule->subject == JD_FACT_NONE;
+}
+
+static bool is_pending_subject(const struct jd_rule *rule)
+{
+    return rule->pending && rule->subject != JD_FACT_NONE;
+}
+
+void jd_alerts_review(struct jd_step *step)
+{
+    drop_gone(step, JD_ENTRY_ALERT);
+    drop_gone(step, JD_ENTRY_DEADLINE);
+    drop_gone(step, JD_ENTRY_PERIOD);
+    refresh_rules(step, is_pending, JD_TIME_MIN, &(struct concern){.swept = is_pending}, JD_CAUSE_POLICY);
+    refresh_subjects(step, is_pending_subject, JD_CAUSE_POLICY);
 }
 
 /* The engagement that a deadline is about; NULL: it stands no more. */
@@ -564,7 +643,7 @@ void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
     const struct jd_rule *rule = rule_of(step->program, deadline.rule);
     jd_step_delete(step, slot);
     if (rule != NULL && rule->subject != JD_FACT_NONE) {
-        refresh_subjects(step);
+        refresh_subjects(step, is_subject, JD_CAUSE_CORRECTED);
         return;
     }
     const struct jd_slot *bearer = bearer_of(step, &deadline);
@@ -656,7 +735,7 @@ static bool has_version(struct jd_step *step, const struct jd_rule *rule, const 
     for (uint32_t i = 0; i < alert->evidence.count; i++)
         if (jd_engagement_saw(engagement, &events[i]) != NULL)
             return true;
-    return jd_evidence_is_cut(alert) && stands(alert) && jd_touch_stands(engagement) &&
+    return rule != NULL && jd_evidence_is_cut(alert) && stands(alert) && jd_touch_stands(engagement) &&
            was_member(step, rule, alert, engagement);
 }
 
@@ -672,7 +751,7 @@ void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engageme
             continue;
         const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
         const struct jd_rule *rule = rule_of(step->program, alert->rule);
-        if (rule != NULL && has_version(step, rule, alert, engagement))
+        if (has_version(step, rule, alert, engagement))
             items_add(step, &gone, (struct item){.rule = rule, .alert = alert});
     }
     for (uint32_t i = 0; i < gone.count; i++)

@@ -27,6 +27,8 @@ void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
 void jd_alerts_refresh_civil(struct jd_step *step);
 /* What is known of facts has changed, for touches at or after `since`: rules that ask are looked at again. */
 void jd_alerts_refresh_facts(struct jd_step *step, jd_time since);
+/* Another policy: alerts of rules that are pending are looked at again, those of rules that are gone end. */
+void jd_alerts_review(struct jd_step *step);
 /* An engagement is about to leave the state: what rules must remember of it is put. */
 void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot);
 /* The timer of what was remembered. */

@@ -28,7 +28,8 @@ static void start(uint32_t limit, int64_t window_ms)
 {
     static const struct jd_severity_case medium = {.severity = JD_SEVERITY_MEDIUM};
     world_init(w);
-    struct jd_rule *rule = world_rule(w, "r", (struct jd_span){JD_SPAN_DAYS_LOCAL, 7, JD_STR("{days: 7}")});
+    struct jd_rule *rule = world_rule(
+        w, "r", (struct jd_span){.unit = JD_SPAN_DAYS_LOCAL, .amount = 7, .text = JD_STR("{days: 7}")});
     rule->kind = jd_conflict_kind_of(JD_STR("frequency"));
     rule->measure = JD_MEASURE_COUNT;
     rule->limit = (struct jd_decimal){limit, 0};

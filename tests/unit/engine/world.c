@@ -115,6 +115,7 @@ struct jd_rule *world_rule(struct world *world, const char *id, struct jd_span w
         .within = within,
         .valid_from = JD_TIME_NONE,
         .valid_to = JD_TIME_NONE,
+        .complete_from = JD_TIME_NONE,
         .severities = &medium,
         .severity_count = 1,
     };

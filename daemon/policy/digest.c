@@ -1,0 +1,125 @@
+#include "policy/digest.h"
+
+#include "base/avro.h"
+#include "base/str.h"
+
+static void add_text(struct jd_buf *buf, struct jd_str text)
+{
+    jd_buf_number(buf, text.size);
+    jd_buf_byte(buf, ':');
+    jd_buf_str(buf, text);
+}
+
+/* Maps by their keys' order: what is written first does not matter. */
+static const struct jd_member *next_member(const struct jd_node *map, const struct jd_member *last)
+{
+    const struct jd_member *next = NULL;
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct jd_member *member = &map->members[i];
+        if ((last == NULL || jd_str_cmp(member->key, last->key) > 0) &&
+            (next == NULL || jd_str_cmp(member->key, next->key) < 0))
+            next = member;
+    }
+    return next;
+}
+
+/* The tree is no deeper than JD_YAML_DEPTH_MAX. */
+static void add_node(struct jd_buf *buf, const struct jd_node *node)
+{
+    jd_buf_byte(buf, (unsigned char)('0' + node->kind));
+    if (node->kind == JD_NODE_SCALAR) {
+        add_text(buf, node->text);
+        return;
+    }
+    jd_buf_number(buf, node->count);
+    if (node->kind == JD_NODE_LIST) {
+        for (uint32_t i = 0; i < node->count; i++)
+            add_node(buf, &node->items[i]);
+        return;
+    }
+    for (const struct jd_member *m = NULL; (m = next_member(node, m)) != NULL;) {
+        add_text(buf, m->key);
+        add_node(buf, &m->value);
+    }
+}
+
+static int64_t digest_of(const struct jd_buf *buf)
+{
+    int64_t digest = (int64_t)jd_digest(jd_buf_done(buf));
+    return digest == 0 || digest == JD_INT_NONE ? 1 : digest;
+}
+
+static bool is_named(struct jd_str name, const char *const *names)
+{
+    while (*names != NULL && !jd_str_eq(name, jd_str_of(*names)))
+        names++;
+    return *names != NULL;
+}
+
+/* policy.yaml without what decides nothing. */
+static void add_policy(struct jd_compile *c, struct jd_buf *buf, const struct jd_bundle_file *file)
+{
+    static const char *const labels[] = {"name", "audiences", NULL};
+    struct jd_diagnostics ignored; /* they were told when it was compiled */
+    jd_diagnostics_init(&ignored);
+    const struct jd_node *root = jd_yaml_parse(file->bytes, file->name, c->arena, &ignored);
+    for (const struct jd_member *m = NULL;
+         root != NULL && root->kind == JD_NODE_MAP && (m = next_member(root, m)) != NULL;)
+        if (!is_named(m->key, labels)) {
+            add_text(buf, m->key);
+            add_node(buf, &m->value);
+        }
+    jd_diagnostics_done(&ignored);
+}
+
+int64_t jd_digest_ground(struct jd_compile *c)
+{
+    static const char *const others[] = {"conflicts.yaml", "channels.yaml", "content.csv", NULL};
+    struct jd_buf buf;
+    jd_buf_init(&buf, c->arena);
+    for (uint32_t i = 0; i < c->bundle->count; i++) {
+        const struct jd_bundle_file *file = &c->bundle->files[i];
+        if (is_named(file->name, others))
+            continue;
+        add_text(&buf, file->name);
+        if (jd_str_eq(file->name, JD_STR("policy.yaml")))
+            add_policy(c, &buf, file);
+        else
+            add_text(&buf, file->bytes);
+    }
+    return digest_of(&buf);
+}
+
+/* What is allowed on channels, and which content. */
+static void add_channels(struct jd_compile *c, struct jd_buf *buf)
+{
+    static const char *const names[] = {"channels.yaml", "content.csv", NULL};
+    for (const char *const *name = names; *name != NULL; name++) {
+        const struct jd_bundle_file *file = jd_bundle_file(c->bundle, jd_str_of(*name));
+        add_text(buf, file == NULL ? (struct jd_str){0} : file->bytes);
+    }
+}
+
+int64_t jd_digest_rule(struct jd_compile *c, const struct jd_node *node)
+{
+    struct jd_buf buf;
+    struct jd_arena_mark mark = jd_arena_mark(c->arena);
+    const struct jd_member *kind = jd_node_member(node, "kind");
+    jd_buf_init(&buf, c->arena);
+    jd_buf_number(&buf, c->ground);
+    add_node(&buf, node);
+    if (kind != NULL && jd_str_eq(kind->value.text, JD_STR("eligibility")))
+        add_channels(c, &buf);
+    int64_t digest = digest_of(&buf);
+    jd_arena_rewind(c->arena, mark);
+    return digest;
+}
+
+int64_t jd_digest_channels(struct jd_compile *c)
+{
+    struct jd_buf buf;
+    jd_buf_init(&buf, c->arena);
+    jd_buf_number(&buf, c->ground);
+    add_channels(c, &buf);
+    return digest_of(&buf);
+}
