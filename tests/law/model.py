@@ -72,9 +72,9 @@ class Physician(alerts.Key):
         self.profile_gone = max(at, self.now) + self.policy["allowed_lateness"] if gone else None
         self.facts_known += 1
         after = self.profile or {}
-        if ((before.get("zone"), before.get("country")) != (after.get("zone"), after.get("country")) and any(
+        if any(before.get(key) != after.get(key) for key in ("zone", "country", "tier")) and (any(
                 touch_time(v) < self.now - self.policy["allowed_lateness"] for v in self.winners.values())):
-            self.outside = True  # the zone changes, but what is final stays as it was
+            self.outside = True  # zone or limits change, but what is final stays as it was
 
     def verdict(self, event):
         """What becomes of an event of class touch, before it is applied."""
