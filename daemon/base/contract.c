@@ -36,6 +36,7 @@ SYMBOLS(jd_trigger_status, "TriggerStatus", JD_TRIGGER_STATUS_MAP)
 SYMBOLS(jd_rejection, "RejectionCode", JD_REJECTION_MAP)
 SYMBOLS(jd_reason, "ReasonCode", JD_REASON_MAP)
 SYMBOLS(jd_entry, "EntryKind", JD_ENTRY_MAP)
+SYMBOLS(jd_touch_op, "TouchOp", JD_TOUCH_OP_MAP)
 
 /* Limits of what is longer than usual. An engagement key may be the JSON text of two ids. */
 enum {
@@ -419,6 +420,20 @@ static const struct jd_field version_fields[] = {
     {.name = "details", .name_size = 7, .kind = JD_RECORD, .flags = JD_SPREAD, .record = &details},
 };
 const struct jd_record jd_version_record = DEFINE(version, "Version");
+#undef S
+
+#define S jd_shared_touch
+static const struct jd_field jd_shared_touch_fields[] = {
+    ENUM(scope, jd_scope_symbols, REQUIRED),
+    STRING(name, OPTIONAL),
+    STRING(key, REQUIRED),
+    ENUM(op, jd_touch_op_symbols, REQUIRED),
+    ENUM(cause, jd_cause_symbols, OPTIONAL),
+    ENUM(class, jd_class_symbols, REQUIRED),
+    TIME(keep_until, OPTIONAL),
+    RECORD(event, jd_version_record, REQUIRED),
+};
+const struct jd_record jd_shared_touch_record = DEFINE(jd_shared_touch, "Touch");
 #undef S
 
 #define S jd_engagement

@@ -76,6 +76,7 @@ static bool fill_wire(struct jd_outfit *outfit, struct jd_error *err)
         .encoding = encodings[settings->encoding.out],
         .confluent = settings->encoding.out == JD_SETTING_ENCODING_AVRO && shared->registry != NULL,
         .source = jd_arena_printf(&outfit->arena, "journeyd/" JD_STR_FMT, JD_STR_ARG(settings->group)),
+        .touches = jd_object_of(&jd_shared_touch_record),
     };
     return true;
 }
@@ -105,6 +106,7 @@ static void fill_outs(struct jd_outfit *outfit)
         [JD_OUT_TRIGGERS_COMMERCIAL] = JD_SESSION_TRIGGERS_COMMERCIAL,
         [JD_OUT_TRIGGERS_MEDICAL] = JD_SESSION_TRIGGERS_MEDICAL,
         [JD_OUT_DECISIONS] = JD_SESSION_DECISIONS,
+        [JD_OUT_TOUCHES] = JD_SESSION_TOUCHES,
         [JD_OUT_DEAD + JD_IN_HCP_PROFILES] = JD_SESSION_HCP_PROFILES_DLQ,
         [JD_OUT_DEAD + JD_IN_ACCOUNT_PROFILES] = JD_SESSION_ACCOUNT_PROFILES_DLQ,
         [JD_OUT_DEAD + JD_IN_TOUCHES] = JD_SESSION_TOUCHES_DLQ,

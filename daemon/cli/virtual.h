@@ -2,7 +2,8 @@
  *
  * One fold and one clock for the whole input, or one a partition. The clock is that of `clock: record`:
  * the running maximum of the records' own times. What the folds decide goes to one receiver, in order,
- * and is then kept: memory is that of the states. */
+ * and is then kept: memory is that of the states. What they tell other keys goes to the fold of that key's
+ * partition at once, as an input at the time of its cause; the receiver does not see it. */
 #ifndef JOURNEYD_CLI_VIRTUAL_H
 #define JOURNEYD_CLI_VIRTUAL_H
 

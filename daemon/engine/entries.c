@@ -1,12 +1,18 @@
 #include "engine/entries.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
 
 /* ---- names ---- */
+
+bool jd_key_is_hcp(struct jd_str key)
+{
+    return key.size > 4 && memcmp(key.ptr, "hcp:", 4) == 0;
+}
 
 struct jd_str jd_bare_key(struct jd_str key)
 {
@@ -55,6 +61,30 @@ struct jd_str jd_engagement_key(const struct jd_event *event, struct jd_arena *a
     return event->engagement_id.ptr != NULL ? event->engagement_id : jd_event_name(event, arena);
 }
 
+static struct jd_str name_of(struct jd_str hcp, struct jd_str engagement, struct jd_arena *arena)
+{
+    return jd_arena_printf(arena, "%u:" JD_STR_FMT JD_STR_FMT, hcp.size, JD_STR_ARG(hcp),
+                           JD_STR_ARG(engagement));
+}
+
+struct jd_str jd_engagement_name(struct jd_str key, const struct jd_event *event, struct jd_arena *arena)
+{
+    struct jd_str engagement = jd_engagement_key(event, arena);
+    return jd_key_is_hcp(key) ? engagement : name_of(event->hcp_id, engagement, arena);
+}
+
+struct jd_str jd_name_engagement(struct jd_str key, struct jd_str name)
+{
+    uint32_t at = 0, size = 0;
+    if (jd_key_is_hcp(key))
+        return name;
+    for (; at < name.size && name.ptr[at] >= '0' && name.ptr[at] <= '9' && size <= JD_STRING_MAX; at++)
+        size = size * 10 + (uint32_t)(name.ptr[at] - '0');
+    if (at == name.size || name.ptr[at] != ':' || size > name.size - at - 1)
+        return name; /* none that was made here: it is the name of nothing */
+    return (struct jd_str){name.ptr + at + 1 + size, name.size - at - 1 - size};
+}
+
 struct jd_str jd_entry_id(uint8_t kind, uint8_t class, struct jd_str name, struct jd_arena *arena)
 {
     if (kind != JD_ENTRY_ENGAGEMENT)
@@ -82,10 +112,10 @@ static struct jd_str deadline_name(const struct jd_deadline_entry *deadline, str
     return jd_arena_join(arena, parts, JD_COUNT(parts));
 }
 
-struct jd_str jd_value_name(uint8_t kind, const void *value, struct jd_arena *arena)
+struct jd_str jd_value_name(uint8_t kind, struct jd_str key, const void *value, struct jd_arena *arena)
 {
     if (kind == JD_ENTRY_ENGAGEMENT)
-        return jd_engagement_key(&((const struct jd_engagement *)value)->event, arena);
+        return jd_engagement_name(key, &((const struct jd_engagement *)value)->event, arena);
     if (kind == JD_ENTRY_ALERT)
         return ((const struct jd_alert *)value)->alert_id;
     if (kind == JD_ENTRY_DEADLINE)
@@ -95,20 +125,32 @@ struct jd_str jd_value_name(uint8_t kind, const void *value, struct jd_arena *ar
     return jd_kind_gives_id(kind) ? (struct jd_str){0} : JD_STR("-");
 }
 
+struct jd_str jd_slot_engagement_key(const struct jd_slot *slot, struct jd_str *hcp, struct jd_arena *arena)
+{
+    enum { NAME_FIELDS = 4 };
+    struct jd_error err;
+    struct jd_event event = {0};
+    if (!jd_avro_read_front(&jd_version_record, NAME_FIELDS, jd_entry_body(slot->entry), arena, &event, &err))
+        abort(); /* it was read when it was stored */
+    *hcp = event.hcp_id;
+    return jd_engagement_key(&event, arena);
+}
+
 /* The names of bodies lie at their front. */
 struct jd_str jd_slot_name(const struct jd_slot *slot, struct jd_arena *arena)
 {
-    enum { NAME_FIELDS = 3 };
     struct jd_error err;
-    struct jd_event event = {0};
+    struct jd_str hcp, engagement;
     struct jd_alert alert = {0};
     struct jd_deadline_entry deadline = {0};
     struct jd_rule_entry rule = {0};
     struct jd_str body = jd_entry_body(slot->entry);
     bool read = true;
-    if (slot->kind == JD_ENTRY_ENGAGEMENT)
-        read = jd_avro_read_front(&jd_version_record, NAME_FIELDS, body, arena, &event, &err);
-    else if (slot->kind == JD_ENTRY_ALERT)
+    if (slot->kind == JD_ENTRY_ENGAGEMENT) {
+        engagement = jd_slot_engagement_key(slot, &hcp, arena);
+        return hcp.ptr == NULL ? engagement : name_of(hcp, engagement, arena);
+    }
+    if (slot->kind == JD_ENTRY_ALERT)
         read = jd_avro_read_front(jd_entry_records[JD_ENTRY_ALERT - 1], 1, body, arena, &alert, &err);
     else if (slot->kind == JD_ENTRY_DEADLINE)
         read = jd_avro_read(jd_entry_records[JD_ENTRY_DEADLINE - 1], body, arena, &deadline, &err);
@@ -116,8 +158,7 @@ struct jd_str jd_slot_name(const struct jd_slot *slot, struct jd_arena *arena)
         read = jd_avro_read_front(jd_entry_records[JD_ENTRY_RULE - 1], 1, body, arena, &rule, &err);
     if (!read)
         abort(); /* it was read when it was stored */
-    return slot->kind == JD_ENTRY_ENGAGEMENT ? jd_engagement_key(&event, arena)
-           : slot->kind == JD_ENTRY_ALERT    ? alert.alert_id
+    return slot->kind == JD_ENTRY_ALERT      ? alert.alert_id
            : slot->kind == JD_ENTRY_DEADLINE ? deadline_name(&deadline, arena)
            : slot->kind == JD_ENTRY_RULE     ? rule.rule
            : jd_kind_gives_id(slot->kind)    ? jd_entry_given_id(slot->entry)
@@ -146,7 +187,7 @@ void jd_value_complete(uint8_t kind, struct jd_str key, jd_time due, void *value
     if (kind == JD_ENTRY_ENGAGEMENT) {
         struct jd_engagement *engagement = value;
         if (engagement->event.hcp_id.ptr == NULL)
-            engagement->event.hcp_id = bare;
+            engagement->event.hcp_id = bare; /* present under other keys than the physician's */
         if (engagement->keep_until == JD_TIME_NONE && due != JD_NEVER && due != JD_TIME_NONE)
             engagement->keep_until = due - 1;
     } else if (kind == JD_ENTRY_ALERT) {
@@ -229,6 +270,15 @@ const struct jd_hcp_profile *jd_state_profile(const struct jd_state *state, stru
         return NULL;
     const struct jd_hcp_entry *hcp = read_slot(jd_state_key(state), slot, arena);
     return hcp->profile.hcp_id.ptr == NULL ? NULL : &hcp->profile;
+}
+
+const struct jd_account_profile *jd_state_account(const struct jd_state *state, struct jd_arena *arena)
+{
+    const struct jd_slot *slot = jd_state_slot(state, JD_ENTRY_ACCOUNT, 0, JD_STR("-"), arena);
+    if (slot == NULL)
+        return NULL;
+    const struct jd_account_entry *account = read_slot(jd_state_key(state), slot, arena);
+    return account->profile.account_id.ptr == NULL ? NULL : &account->profile;
 }
 
 const int64_t *jd_engagement_saw(const struct jd_engagement *engagement, const struct jd_event *event)

@@ -32,7 +32,9 @@ bool jd_field_ref_of(struct jd_str name, struct jd_field_ref *out)
     *out = (struct jd_field_ref){.field = JD_FIELD_ATTRIBUTE, .attribute = attribute_of(name)};
     if (out->attribute.ptr != NULL)
         return true;
-    if (jd_str_eq(name, JD_STR("actor.id")))
+    if (jd_str_eq(name, JD_STR("hcp")))
+        name = JD_STR("hcp_id");
+    else if (jd_str_eq(name, JD_STR("actor.id")))
         name = JD_STR("actor");
     else if (jd_str_eq(name, JD_STR("actor.role")) || jd_str_eq(name, JD_STR("actor.team")))
         name = (struct jd_str){name.ptr + actor.size, name.size - actor.size};

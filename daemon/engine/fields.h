@@ -76,7 +76,7 @@ static inline const struct jd_touch_field *jd_field_of(const struct jd_field_ref
     return ref->profile ? &jd_profile_fields[ref->field] : &jd_touch_fields[ref->field];
 }
 
-/* The field of a name as policies write it: the names above, actor.id, actor.role, actor.team,
+/* The field of a name as policies write it: the names above, hcp, actor.id, actor.role, actor.team,
  * attributes.<key>. False: no such field. `group` is left NULL. */
 JD_MUST_CHECK bool jd_field_ref_of(struct jd_str name, struct jd_field_ref *out);
 /* The same of a profile: its names, attributes.<key>, either with profile. before it. */

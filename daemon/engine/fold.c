@@ -8,6 +8,7 @@
 #include "engine/conflicts/conflicts.h"
 #include "engine/entries.h"
 #include "engine/review.h"
+#include "engine/scopes.h"
 #include "engine/step.h"
 
 /* ---- life ---- */
@@ -146,15 +147,7 @@ static void fire(struct jd_fold *fold, struct jd_state *state, struct jd_output 
 {
     if (fold->now < state->due)
         fold->now = state->due;
-    struct jd_str key = jd_arena_str(out->arena, jd_state_key(state));
-    struct jd_step step = {.fold = fold,
-                           .program = fold->program,
-                           .out = out,
-                           .arena = out->arena,
-                           .key = key,
-                           .hcp = jd_bare_key(key),
-                           .state = state,
-                           .now = fold->now};
+    struct jd_step step = jd_step_of(fold, jd_arena_str(out->arena, jd_state_key(state)), out);
     ready(&step);
     if (state->due <= fold->now) {
         struct jd_slot slot = due_slot(state, out->arena);
@@ -200,6 +193,8 @@ bool jd_fold_advance(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd
 static struct jd_str state_key(const struct jd_input *input, struct jd_arena *arena)
 {
     bool account = input->kind == JD_INPUT_ACCOUNT_PROFILE;
+    if (input->kind == JD_INPUT_TOUCH)
+        return jd_arena_str(arena, input->key);
     const struct jd_str parts[] = {account ? JD_STR("account:") : JD_STR("hcp:"), input->key};
     return jd_arena_join(arena, parts, JD_COUNT(parts));
 }
@@ -211,17 +206,9 @@ enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input
     if (input->effective != JD_TIME_NONE && input->effective > fold->now)
         (void)jd_fold_advance(fold, input->effective, UINT32_MAX, out);
     enum jd_verdict verdict = JD_APPLIED;
-    if (input->kind != JD_INPUT_CLOCK && input->kind != JD_INPUT_TOUCH) {
-        struct jd_str key = state_key(input, out->arena);
-        struct jd_step step = {.fold = fold,
-                               .program = fold->program,
-                               .out = out,
-                               .arena = out->arena,
-                               .key = key,
-                               .hcp = jd_bare_key(key),
-                               .state = jd_states_find(fold, key),
-                               .now = fold->now,
-                               .traceparent = input->traceparent};
+    if (input->kind != JD_INPUT_CLOCK) {
+        struct jd_step step = jd_step_of(fold, state_key(input, out->arena), out);
+        step.traceparent = input->traceparent;
         ready(&step);
         verdict = jd_step_input(&step, input, reason);
     }
@@ -230,6 +217,12 @@ enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input
     out->filtered += verdict == JD_FILTERED;
     out->dead_lettered += verdict == JD_DEAD_LETTERED;
     return verdict;
+}
+
+void jd_fold_tell_again(struct jd_fold *fold, struct jd_str key, struct jd_output *out)
+{
+    struct jd_step step = jd_step_of(fold, jd_arena_str(out->arena, key), out);
+    jd_scopes_tell_again(&step);
 }
 
 /* ---- entries from outside ---- */
@@ -249,7 +242,7 @@ static bool put(struct jd_fold *fold, struct jd_state *state, const struct jd_ch
         return false;
     jd_value_complete(change->kind, change->key, change->due, value);
     uint8_t class = change->kind == JD_ENTRY_ENGAGEMENT ? ((const struct jd_engagement *)value)->class : 0;
-    struct jd_put put = {change->kind, jd_value_name(change->kind, value, arena), change->due,
+    struct jd_put put = {change->kind, jd_value_name(change->kind, change->key, value, arena), change->due,
                          change->body.body, value};
     if (jd_kind_gives_id(change->kind))
         put.name = change->id;

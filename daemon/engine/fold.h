@@ -21,13 +21,13 @@ enum jd_input_kind {
     JD_INPUT_EVENT = 1,
     JD_INPUT_HCP_PROFILE,     /* profile NULL: tombstone */
     JD_INPUT_ACCOUNT_PROFILE, /* profile NULL: tombstone */
-    JD_INPUT_TOUCH,           /* a record of <group>.touches: consumed, changes nothing yet */
+    JD_INPUT_TOUCH,           /* a record of <group>.touches: what another key sees of a physician's touch */
     JD_INPUT_CLOCK,           /* clock.advanced: moves now (clock: record), counts as applied */
 };
 
 struct jd_input {
     enum jd_input_kind kind;
-    struct jd_str key; /* bare id of the physician or account */
+    struct jd_str key; /* bare id of the physician or account; of a TOUCH the state's key, "account:<id>" */
     jd_time effective; /* the clock's part: see jd_fold_input */
     jd_time stamp;     /* the record's own timestamp; a tombstone counts at it */
     /* From schemas/types.csv, for events: */
@@ -39,6 +39,7 @@ struct jd_input {
         const struct jd_event *event;
         const struct jd_hcp_profile *hcp;
         const struct jd_account_profile *account;
+        const struct jd_shared_touch *touch;
     };
 };
 
@@ -47,10 +48,11 @@ enum jd_verdict { JD_APPLIED = 1, JD_DUPLICATE, JD_FILTERED, JD_DEAD_LETTERED };
 
 /* What a caller sends on. Topics are roles; the configuration gives them names. */
 enum jd_topic {
-    JD_TOPIC_ALERTS = 1,          /* jd_alert, key hcp:<id> */
+    JD_TOPIC_ALERTS = 1,          /* jd_alert, key hcp:<id>, account:<id> … */
     JD_TOPIC_TRIGGERS_COMMERCIAL, /* jd_trigger, key hcp_id */
     JD_TOPIC_TRIGGERS_MEDICAL,    /* jd_trigger, key hcp_id */
     JD_TOPIC_DECISIONS,           /* jd_decision, key hcp_id */
+    JD_TOPIC_TOUCHES,             /* jd_shared_touch, key account:<id> …; partition from the bare id */
     JD_TOPIC_END_
 };
 
@@ -58,7 +60,7 @@ struct jd_effect {
     enum jd_topic topic;
     struct jd_str key;
     const struct jd_record *record; /* of value */
-    const void *value;              /* jd_alert, jd_trigger or jd_decision */
+    const void *value;              /* jd_alert, jd_trigger, jd_decision or jd_shared_touch */
     jd_time at;                     /* now: becomes ce_time */
     struct jd_str id;               /* becomes ce_id: <alert_id>/<revision> and the like */
     struct jd_str traceparent;      /* of the causing input; absent for timers */
@@ -139,6 +141,10 @@ jd_time jd_fold_over(const struct jd_fold *fold);
 /* Keep what was done since the last keep or undo, or take all of it back (states, clock, timers). */
 void jd_fold_keep(struct jd_fold *fold);
 void jd_fold_undo(struct jd_fold *fold);
+
+/* Tell other keys again of every touch that `key`, a physician's state, holds: those of a scope that the program
+ * did not have before know nothing of them. Takes part in keep/undo. */
+void jd_fold_tell_again(struct jd_fold *fold, struct jd_str key, struct jd_output *out);
 
 /* Store one entry as the journal or the image has it, without deciding anything (recovery, SHARD
  * entries). Refuses bodies that do not decode. Takes part in keep/undo. */

@@ -156,6 +156,17 @@ struct jd_coverage {
                                    scale JD_DECIMAL_NONE: at the end only */
 };
 
+/* What rules may look at as one besides a physician: an account, an actor, or a key that the policy declares. Its
+ * state is "<name>:<id>", in the shard of the bare id. */
+struct jd_scope_key {
+    enum jd_scope scope;     /* ACCOUNT, ACTOR or DECLARED */
+    struct jd_str name;      /* account, actor, or as declared */
+    struct jd_field_ref ref; /* DECLARED: the field of the touch; text */
+    bool of_profile;         /* DECLARED: instead a text of the physician's profile: */
+    uint32_t place;          /* of the jd_str in jd_hcp_profile, where no attribute is named */
+    struct jd_str attribute; /* of the profile; may be absent */
+};
+
 struct jd_rule;
 
 /* What a kind of conflict is made of: one row in engine/conflicts/conflicts.c. */
@@ -169,8 +180,9 @@ struct jd_rule {
     const struct jd_conflict_kind *kind;
     enum jd_mode mode;
     enum jd_scope scope;
-    struct jd_selector a, b, c; /* of: is a, without: and until: are c */
-    struct jd_span within;      /* window: and max_open: too; of a calendar period its name alone; of a table
+    const struct jd_scope_key *key; /* NULL: scope hcp */
+    struct jd_selector a, b, c;     /* of: is a, without: and until: are c */
+    struct jd_span within; /* window: and max_open: too; of a calendar period its name alone; of a table
                                    the longest of its lines */
     const struct jd_limits *limits; /* NULL: nothing comes from a table */
     struct jd_span resolve_within, plus;
@@ -299,6 +311,8 @@ struct jd_program {
     bool profiles;               /* a rule reads profiles, beyond their zone and country */
     const struct jd_rule *rules; /* sorted by id */
     uint32_t rule_count;
+    const struct jd_scope_key *keys; /* that rules have for scope; sorted by name */
+    uint32_t key_count;
     const struct jd_channel_policy *channels;
     uint32_t channel_count;
     const struct jd_consent_policy *const *consents; /* by channel, each may be NULL: strict; NULL: none */

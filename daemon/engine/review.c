@@ -284,15 +284,8 @@ uint32_t jd_fold_review(struct jd_fold *fold, const struct jd_review_limit *limi
            out->changes_size < limit->bytes &&
            (limit->until.ptr == NULL || jd_str_cmp(review->keys[at], limit->until) <= 0);
          at++, count++) {
-        struct jd_str key = jd_arena_str(out->arena, review->keys[at]);
-        struct jd_step step = {.fold = fold,
-                               .program = fold->program,
-                               .out = out,
-                               .arena = out->arena,
-                               .key = key,
-                               .hcp = jd_bare_key(key),
-                               .state = jd_states_find(fold, key),
-                               .now = fold->now};
+        const struct jd_str key = jd_arena_str(out->arena, review->keys[at]);
+        struct jd_step step = jd_step_of(fold, key, out);
         if (step.state != NULL)
             jd_step_review(&step);
     }

@@ -57,4 +57,11 @@ static inline bool jd_bit(const uint64_t *bits, uint32_t n)
     return (bits[n / 64] >> (n % 64)) & 1;
 }
 
+/* Does rule number `rule` ask for what these bits are of, with any of its selectors? */
+static inline bool jd_selectors_ask(const uint64_t *bits, uint32_t rule)
+{
+    return (bits[rule / JD_SELECTOR_WORD_RULES] >> (rule % JD_SELECTOR_WORD_RULES * JD_SELECTOR_STRIDE) &
+            7) != 0;
+}
+
 #endif

@@ -101,13 +101,19 @@ static void describe_alert(struct jd_slot *slot, const struct jd_alert *alert)
         slot->filter |= jd_filter_bits(jd_hash32(evidence[i].engagement_id));
 }
 
-static struct jd_slot slot_of(struct jd_fold *fold, const struct jd_put *put)
+/* Engagements have the hash of the engagement, so that those of several physicians are found together. */
+static uint32_t name_hash(struct jd_str key, uint8_t kind, struct jd_str name)
+{
+    return jd_hash32(kind == JD_ENTRY_ENGAGEMENT ? jd_name_engagement(key, name) : name);
+}
+
+static struct jd_slot slot_of(struct jd_fold *fold, struct jd_str key, const struct jd_put *put)
 {
     struct jd_str id = jd_kind_gives_id(put->kind) ? put->name : (struct jd_str){0};
     struct jd_slot slot = {.entry = entry_new(fold, id, put->body),
                            .due = put->due == JD_TIME_NONE ? JD_NEVER : put->due,
                            .time = JD_TIME_MIN,
-                           .hash = jd_hash32(put->name),
+                           .hash = name_hash(key, put->kind, put->name),
                            .kind = put->kind};
     if (put->kind == JD_ENTRY_ENGAGEMENT)
         describe_engagement(fold, &slot, put->value);
@@ -221,7 +227,7 @@ static uint32_t slot_place(const struct jd_state *state, const struct jd_slot *s
 const struct jd_slot *jd_state_slot(const struct jd_state *state, uint8_t kind, uint8_t class,
                                     struct jd_str name, struct jd_arena *arena)
 {
-    uint32_t hash = jd_hash32(name);
+    uint32_t hash = state == NULL ? 0 : name_hash(jd_state_key(state), kind, name);
     for (uint32_t i = 0; state != NULL && i < state->count; i++) {
         const struct jd_slot *slot = &state->slots[i];
         if (slot->hash == hash && slot->kind == kind && slot->class == class &&
@@ -334,7 +340,7 @@ struct jd_state *jd_states_put(struct jd_fold *fold, struct jd_state *state, str
 {
     if (state == NULL)
         state = state_new(fold, key);
-    change(fold, state, before, slot_of(fold, put));
+    change(fold, state, before, slot_of(fold, key, put));
     return state;
 }
 

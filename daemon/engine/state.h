@@ -33,7 +33,7 @@ struct jd_slot {
     struct jd_entry *entry;
     jd_time due;     /* JD_NEVER: no timer */
     jd_time time;    /* ENGAGEMENT: touch time of the version that counts; else JD_TIME_MIN */
-    uint32_t hash;   /* of the entry's name, engine/entries.h */
+    uint32_t hash;   /* of the entry's name, engine/entries.h; ENGAGEMENT: of its engagement key */
     uint32_t filter; /* ENGAGEMENT: of ids seen, ALERT: of its members; jd_filter_bits of each */
     union {
         uint32_t pattern;  /* ENGAGEMENT: selectors that the version matches, jd_selectors_bits */

@@ -5,7 +5,7 @@
  *   profile ──► the greatest recorded_at ──► entry put           ▼
  *                         │ another zone            jd_alerts_refresh: rules that touch it ──► alerts
  *                         └──────────────────────►               │
- *   timer ──► plan lapses, plan's hour comes, retention ends ────┤
+ *   timer ──► plan lapses, plan's hour comes, retention ends ────┤──► jd_scopes_tell: other keys that see it
  *                                                                ▼
  *                                            jd_triggers_review: what to suggest ──► decisions, triggers
  */
@@ -19,6 +19,7 @@
 #include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
 #include "engine/conflicts/amount.h"
+#include "engine/scopes.h"
 
 /* ---- what a step leaves behind ---- */
 
@@ -65,6 +66,21 @@ void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
                                                            .at = step->now,
                                                            .id = id,
                                                            .traceparent = step->traceparent};
+}
+
+struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_output *out)
+{
+    struct jd_str id = jd_bare_key(key);
+    return (struct jd_step){.fold = fold,
+                            .program = fold->program,
+                            .out = out,
+                            .arena = out->arena,
+                            .key = key,
+                            .id = id,
+                            .hcp = jd_key_is_hcp(key) ? id : (struct jd_str){0},
+                            .scope = jd_scope_of(fold->program, key),
+                            .state = jd_states_find(fold, key),
+                            .now = fold->now};
 }
 
 /* ---- events ---- */
@@ -114,7 +130,10 @@ static bool is_planned(const struct jd_engagement *engagement)
 static jd_time engagement_due(const struct jd_step *step, const struct jd_engagement *engagement)
 {
     jd_time t = jd_touch_time(&engagement->event);
-    if (is_planned(engagement) && step->now <= lapses_after(step->program, &engagement->event))
+    if (step->hcp.ptr == NULL && jd_touch_stands(engagement)) /* the rest is told */
+        return is_planned(engagement) && t > step->now ? t : JD_NEVER;
+    if (step->hcp.ptr != NULL && is_planned(engagement) &&
+        step->now <= lapses_after(step->program, &engagement->event))
         return t > step->now ? t : lapses_after(step->program, &engagement->event) + 1;
     return engagement->keep_until == JD_TIME_NONE ? JD_NEVER : engagement->keep_until + 1;
 }
@@ -286,10 +305,48 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
         replace(step, event, &engagement, digest);
     engagement.keep_until = keep_until(step, &engagement, event);
     put_engagement(step, slot, key, &engagement, wins ? version : version_of(step, &engagement));
-    if (wins)
-        jd_alerts_refresh(step, key, held, cause_of(held, &engagement));
+    if (wins) {
+        jd_alerts_refresh(step, &engagement, held, cause_of(held, &engagement));
+        jd_scopes_tell(step, held, &engagement, cause_of(held, &engagement));
+    }
     if (wins && engagement.class == JD_CLASS_FACT)
         jd_alerts_refresh_facts(step, earlier(jd_touch_time(event), held));
+    return JD_APPLIED;
+}
+
+/* ---- touches of physicians, under another key ---- */
+
+static void engagement_leaves(struct jd_step *step, const struct jd_slot *slot);
+
+static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *input)
+{
+    const struct jd_shared_touch *touch = input->touch;
+    struct jd_str name = jd_engagement_name(step->key, &touch->event, step->arena);
+    const struct jd_slot *slot =
+        jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, touch->class, name, step->arena);
+    const struct jd_engagement *held = slot == NULL ? NULL : jd_slot_engagement(step->key, slot, step->arena);
+    struct jd_engagement engagement = {.event = touch->event,
+                                       .class = touch->class,
+                                       .applies_from = JD_TIME_NONE,
+                                       .keep_until = JD_TIME_NONE};
+    enum jd_cause cause = (enum jd_cause)touch->cause;
+    if (touch->op == JD_TOUCH_OP_PUT) {
+        if (step->scope == NULL)
+            return JD_FILTERED; /* of a policy that is in force no more */
+        cause = cause_of(held, &engagement);
+    } else if (held == NULL) {
+        return JD_APPLIED; /* it came twice */
+    } else if (touch->op == JD_TOUCH_OP_RELEASE) {
+        const struct jd_slot copy = *slot;
+        engagement_leaves(step, &copy);
+        return JD_APPLIED;
+    } else {
+        engagement.event = held->event;
+        engagement.lapsed = JD_TRUE;
+        engagement.keep_until = touch->keep_until == JD_TIME_NONE ? step->now : touch->keep_until;
+    }
+    put_engagement(step, slot, name, &engagement, version_of(step, &engagement));
+    jd_alerts_refresh(step, &engagement, held, cause);
     return JD_APPLIED;
 }
 
@@ -352,6 +409,7 @@ static enum jd_verdict step_hcp(struct jd_step *step, const struct jd_input *inp
     struct jd_str zone = before == NULL ? (struct jd_str){0} : before->zone;
     struct jd_str country = before == NULL ? (struct jd_str){0} : before->country;
     put_profile(step, JD_ENTRY_HCP, profile_due(step, input->hcp == NULL, entry.recorded_at), &entry);
+    jd_scopes_profile(step, before);
     if (step->program->profiles || !jd_str_eq(zone, entry.profile.zone) ||
         !jd_str_eq(country, entry.profile.country))
         jd_alerts_refresh_civil(step);
@@ -372,9 +430,14 @@ static enum jd_verdict step_account(struct jd_step *step, const struct jd_input 
         entry.profile.account_id = input->key;
         entry.recorded_at = input->account->recorded_at;
     }
-    if (profile_wins(step, JD_ENTRY_ACCOUNT, entry.recorded_at, &entry))
-        put_profile(step, JD_ENTRY_ACCOUNT, profile_due(step, input->account == NULL, entry.recorded_at),
-                    &entry);
+    if (!profile_wins(step, JD_ENTRY_ACCOUNT, entry.recorded_at, &entry))
+        return JD_APPLIED;
+    const struct jd_account_profile *before = jd_state_account(step->state, step->arena);
+    struct jd_str zone = before == NULL ? (struct jd_str){0} : before->zone;
+    struct jd_str country = before == NULL ? (struct jd_str){0} : before->country;
+    put_profile(step, JD_ENTRY_ACCOUNT, profile_due(step, input->account == NULL, entry.recorded_at), &entry);
+    if (!jd_str_eq(zone, entry.profile.zone) || !jd_str_eq(country, entry.profile.country))
+        jd_alerts_refresh_civil(step);
     return JD_APPLIED;
 }
 
@@ -391,6 +454,7 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
     case JD_INPUT_ACCOUNT_PROFILE:
         return step_account(step, input, reason);
     case JD_INPUT_TOUCH:
+        return step_touch(step, input);
     case JD_INPUT_CLOCK:
         return JD_APPLIED; /* nothing of a key */
     }
@@ -407,18 +471,35 @@ static void engagement_leaves(struct jd_step *step, const struct jd_slot *slot)
     uint32_t from, to;
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     const struct jd_engagement *engagement =
-        from < to ? jd_slot_engagement(step->key, slot, step->arena) : NULL;
+        from < to || step->program->key_count > 0 ? jd_slot_engagement(step->key, slot, step->arena) : NULL;
     jd_alerts_remember(step, slot);
+    if (engagement != NULL)
+        jd_scopes_release(step, engagement);
     jd_step_delete(step, slot);
     if (engagement != NULL)
         jd_alerts_forget(step, engagement);
 }
 
+/* The hour of a plan has come, or what is no touch of the key any more need not be kept. */
+static void shared_timer(struct jd_step *step, const struct jd_slot *slot)
+{
+    if (!(slot->flags & JD_SLOT_STANDS)) {
+        engagement_leaves(step, slot);
+        return;
+    }
+    struct jd_engagement engagement = *jd_slot_engagement(step->key, slot, step->arena);
+    engagement.keep_until = JD_TIME_NONE;
+    put_engagement(step, slot, jd_engagement_name(step->key, &engagement.event, step->arena), &engagement,
+                   version_of(step, &engagement));
+    if (!jd_fault_bug("phase_flip_missing"))
+        jd_alerts_refresh(step, &engagement, NULL, JD_CAUSE_CORRECTED);
+}
+
 /* Another policy may have other times: when the plan lapses, how long what is held is kept. */
 static void review_engagement(struct jd_step *step, const struct jd_slot *slot)
 {
-    if (slot->due <= step->now)
-        return; /* its timer is on its way */
+    if (slot->due <= step->now || step->hcp.ptr == NULL)
+        return; /* its timer is on its way; or it is told */
     const struct jd_engagement *held = jd_slot_engagement(step->key, slot, step->arena);
     struct jd_engagement engagement = *held;
     if (is_planned(held))
@@ -441,11 +522,21 @@ void jd_step_review(struct jd_step *step)
     for (uint32_t i = 0; i < to - from; i++)
         review_engagement(step, &slots[i]);
     jd_alerts_review(step);
-    jd_triggers_review(step);
+    if (step->hcp.ptr != NULL)
+        jd_triggers_review(step);
+    for (uint32_t i = 0; i < step->program->rule_count; i++)
+        if (step->program->rules[i].key != NULL && step->program->rules[i].pending) {
+            jd_scopes_tell_again(step); /* those of a new scope know nothing yet */
+            break;
+        }
 }
 
 static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
 {
+    if (step->hcp.ptr == NULL) {
+        shared_timer(step, slot);
+        return;
+    }
     if (slot->phase != JD_PHASE_PLANNED || slot->class != JD_CLASS_TOUCH) {
         engagement_leaves(step, slot);
         return;
@@ -461,8 +552,10 @@ static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
     struct jd_str key = jd_engagement_key(&engagement.event, step->arena);
     put_engagement(step, slot, key, &engagement, version_of(step, &engagement));
     if (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing"))
-        jd_alerts_refresh(step, key, engagement.lapsed == JD_TRUE ? &before : NULL,
+        jd_alerts_refresh(step, &engagement, engagement.lapsed == JD_TRUE ? &before : NULL,
                           cause_of(NULL, &engagement));
+    if (engagement.lapsed == JD_TRUE)
+        jd_scopes_tell(step, &before, &engagement, JD_CAUSE_LAPSED);
 }
 
 void jd_step_timer(struct jd_step *step, const struct jd_slot *slot)
@@ -493,5 +586,6 @@ void jd_step_timer(struct jd_step *step, const struct jd_slot *slot)
         jd_step_delete(step, slot);
         return;
     }
-    jd_triggers_review(step);
+    if (step->hcp.ptr != NULL)
+        jd_triggers_review(step);
 }

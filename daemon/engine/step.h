@@ -9,10 +9,12 @@ struct jd_step {
     struct jd_fold *fold;
     const struct jd_program *program;
     struct jd_output *out;
-    struct jd_arena *arena; /* of the output */
-    struct jd_str key;      /* "hcp:<id>", "account:<id>" */
-    struct jd_str hcp;      /* bare id */
-    struct jd_state *state; /* NULL: nothing held yet */
+    struct jd_arena *arena;           /* of the output */
+    struct jd_str key;                /* "hcp:<id>", "account:<id>" … */
+    struct jd_str id;                 /* bare */
+    struct jd_str hcp;                /* of a physician's state: the bare id; else absent */
+    const struct jd_scope_key *scope; /* of another key that rules have for scope; else NULL */
+    struct jd_state *state;           /* NULL: nothing held yet */
     jd_time now;
     struct jd_str traceparent; /* of the input; absent for timers */
 };
@@ -23,6 +25,9 @@ void jd_step_delete(struct jd_step *step, const struct jd_slot *slot);
 void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
                   const struct jd_record *record, const void *value, struct jd_str id);
 void jd_output_change(struct jd_output *out, const struct jd_change *change);
+
+/* A step of `key` at the fold's now. */
+struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_output *out);
 
 /* Decide one input, its clock already moved. */
 enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input, const char **reason);

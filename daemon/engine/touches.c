@@ -52,8 +52,12 @@ static const struct jd_market *market_of(const struct jd_program *program, struc
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena)
 {
-    return (struct jd_touches){
-        .fold = fold, .state = state, .arena = arena, .now = fold->now, .hidden_class = JD_CLASS_TOUCH};
+    return (struct jd_touches){.fold = fold,
+                               .state = state,
+                               .arena = arena,
+                               .now = fold->now,
+                               .hidden_class = JD_CLASS_TOUCH,
+                               .shared = state != NULL && !jd_key_is_hcp(jd_state_key(state))};
 }
 
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view)
@@ -82,6 +86,26 @@ const struct jd_facts *jd_touches_facts(struct jd_touches *view)
     return view->facts = facts;
 }
 
+/* The key's own zone and market, NULL: each touch is reckoned in its own. */
+static void find_zone(struct jd_touches *view)
+{
+    const struct jd_program *program = view->fold->program;
+    struct jd_str zone = {0}, country = {0};
+    if (!view->shared) {
+        const struct jd_hcp_profile *profile = jd_touches_profile(view);
+        if (profile != NULL)
+            zone = profile->zone, country = profile->country;
+    } else if (!jd_fault_bug("scope_zone_ignored")) { /* of an account; others have no profile */
+        const struct jd_account_profile *profile = jd_state_account(view->state, view->arena);
+        if (profile != NULL)
+            zone = profile->zone, country = profile->country;
+    }
+    view->market = market_of(program, country);
+    view->zone = zone_of_name(program, zone);
+    if (view->zone == NULL && view->market != NULL)
+        view->zone = view->market->zone;
+}
+
 /* A zone with a market's business days. Few differ within a view: the last one is kept. */
 static const struct jd_zone *with_workdays(struct jd_touches *view, const struct jd_zone *zone,
                                            const struct jd_workdays *workdays)
@@ -100,12 +124,8 @@ const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_e
 {
     const struct jd_program *program = view->fold->program;
     if (!view->zone_known) {
-        const struct jd_hcp_profile *profile = jd_touches_profile(view);
         view->zone_known = true;
-        view->market = profile == NULL ? NULL : market_of(program, profile->country);
-        view->zone = profile == NULL ? NULL : zone_of_name(program, profile->zone);
-        if (view->zone == NULL && view->market != NULL)
-            view->zone = view->market->zone;
+        find_zone(view);
     }
     const struct jd_market *market = view->market;
     if (market == NULL && event != NULL)
@@ -149,8 +169,8 @@ struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *
                                .time = slot->time,
                                .class = slot->class,
                                .phase = slot->phase,
-                               .key = jd_slot_name(slot, view->arena),
                                .bits = jd_slot_bits(view->fold, slot)};
+    touch->key = jd_slot_engagement_key(slot, &touch->hcp, view->arena);
     view->opened[place] = touch;
     view->opened_count++;
     return touch;
@@ -181,6 +201,8 @@ static struct jd_touch *absent_touch(struct jd_touches *view, uint8_t class, con
     uint64_t *bits = jd_arena_array(view->arena, view->fold->selectors.words, sizeof *bits);
     *touch = (struct jd_touch){
         .time = jd_touch_time(event), .class = class, .phase = event->phase, .key = key, .bits = bits};
+    if (view->shared)
+        touch->hcp = event->hcp_id;
     jd_selectors_match(&view->fold->selectors, class, event, bits);
     load(view, touch, event);
     return touch;
@@ -205,6 +227,66 @@ struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engage
                                           jd_engagement_key(&engagement->event, view->arena));
     touch->gone = true;
     return touch;
+}
+
+/* ---- attendees ---- */
+
+static void index_engagements(struct jd_touches *view)
+{
+    uint32_t from, to;
+    jd_state_range(view->state, JD_ENTRY_ENGAGEMENT, &from, &to);
+    for (view->places = OPENED_MIN; view->places < to; view->places *= 2)
+        ;
+    view->first = jd_arena_array(view->arena, view->places, sizeof *view->first);
+    view->next = jd_arena_array(view->arena, to + 1, sizeof *view->next);
+    for (uint32_t i = to; i > from; i--) /* so that chains are by time */
+        if (view->state->slots[i - 1].flags & JD_SLOT_STANDS) {
+            uint32_t place = view->state->slots[i - 1].hash & (view->places - 1);
+            view->next[i] = view->first[place];
+            view->first[place] = i;
+        }
+}
+
+static bool same_engagement(const struct jd_touch *x, const struct jd_touch *y)
+{
+    return x->class == y->class && jd_str_eq(x->key, y->key);
+}
+
+/* Touches of one time by physician. */
+static void sort_attendees(struct jd_touch **items, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        for (uint32_t k = i; k > 0 && items[k - 1]->time == items[k]->time &&
+                             jd_str_cmp(items[k - 1]->hcp, items[k]->hcp) > 0;
+             k--) {
+            struct jd_touch *swap = items[k];
+            items[k] = items[k - 1];
+            items[k - 1] = swap;
+        }
+}
+
+const struct jd_attendees *jd_touch_attendees(struct jd_touches *view, struct jd_touch *touch)
+{
+    if (touch->attendees != NULL)
+        return touch->attendees;
+    struct jd_attendees *found = jd_arena_alloc(view->arena, sizeof *found);
+    touch->attendees = found;
+    if (view->places == 0)
+        index_engagements(view);
+    uint32_t hash = jd_hash32(touch->key), capacity = 0;
+    for (uint32_t i = view->first[hash & (view->places - 1)]; i != 0; i = view->next[i]) {
+        const struct jd_slot *slot = &view->state->slots[i - 1];
+        struct jd_touch *other = slot->hash == hash ? jd_touches_open(view, slot) : NULL;
+        if (other == NULL || !same_engagement(other, touch))
+            continue;
+        if (found->count == capacity)
+            found->items =
+                jd_arena_grow(view->arena, found->items, found->count, &capacity, sizeof(struct jd_touch *));
+        found->items[found->count++] = other;
+        other->attendees = found;
+    }
+    sort_attendees(found->items, found->count);
+    return found;
 }
 
 bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot)

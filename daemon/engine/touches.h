@@ -1,5 +1,6 @@
 /* Engagements and their touches: which version counts, when it counts, what is too late, and a view of
- * the touches of one physician for the rules. */
+ * the touches of one key for the rules. Under a physician an engagement is one touch; under any other key it may be
+ * several, one for each physician who attends. */
 #ifndef JOURNEYD_ENGINE_TOUCHES_H
 #define JOURNEYD_ENGINE_TOUCHES_H
 
@@ -27,25 +28,34 @@ struct jd_touch {
     struct jd_slot slot; /* as it was when the view began; without an entry: a hypothetical one, or gone */
     jd_time time;
     uint8_t class, phase;
-    struct jd_str key;            /* engagement key */
-    const uint64_t *bits;         /* selectors that it matches and rules that it takes part in */
-    const struct jd_event *event; /* engagement_id set to the key; after jd_touch_load */
-    const struct jd_zone *zone;   /* in which its local date is reckoned; after jd_touch_load */
-    bool gone;                    /* a version that was a touch and is none any more */
+    struct jd_str key;                    /* engagement key */
+    struct jd_str hcp;                    /* under another key than a physician; else absent */
+    const struct jd_attendees *attendees; /* after jd_touch_attendees */
+    const uint64_t *bits;                 /* selectors that it matches and rules that it takes part in */
+    const struct jd_event *event;         /* engagement_id set to the key; after jd_touch_load */
+    const struct jd_zone *zone;           /* in which its local date is reckoned; after jd_touch_load */
+    bool gone;                            /* a version that was a touch and is none any more */
 };
 
 struct jd_asker; /* engine/conflicts/why.h */
 
-/* What rules read of one physician. Entries are opened when a rule asks for them, once. */
+/* The standing touches of one engagement, by time, then physician. */
+struct jd_attendees {
+    struct jd_touch **items;
+    uint32_t count;
+};
+
+/* What rules read of one key. Entries are opened when a rule asks for them, once. */
 struct jd_touches {
     const struct jd_fold *fold;
     const struct jd_state *state; /* may be NULL */
     struct jd_arena *arena;       /* borrowed */
     jd_time now;
-    const struct jd_zone *zone;     /* of the physician's profile or its market; NULL: the touch's market */
-    const struct jd_market *market; /* of the physician's profile; NULL: the touch's */
-    const struct jd_zone *worked;   /* the last zone that was put together with business days */
-    bool zone_known;                /* they are looked up with the first touch that is loaded */
+    bool shared;                          /* an engagement may be several touches: the key is no physician */
+    const struct jd_zone *zone;           /* of the key's profile or its market; NULL: the touch's market */
+    const struct jd_market *market;       /* of the key's profile; NULL: the touch's */
+    const struct jd_zone *worked;         /* the last zone that was put together with business days */
+    bool zone_known;                      /* they are looked up with the first touch that is loaded */
     const struct jd_hcp_profile *profile; /* after jd_touches_profile; NULL: none */
     bool profile_known;
     const struct jd_facts *facts; /* after jd_touches_facts */
@@ -54,7 +64,8 @@ struct jd_touches {
     struct jd_touch *supposed;    /* the touch that is there instead; NULL: none */
     struct jd_touch **opened;     /* by entry: open addressing, a power of two of places */
     uint32_t opened_count, opened_places;
-    const struct jd_asker *asker; /* who wants to know why; NULL: nobody */
+    uint32_t *first, *next, places; /* shared: standing engagements by hash: slot + 1, 0 ends a chain */
+    const struct jd_asker *asker;   /* who wants to know why; NULL: nobody */
 };
 
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
@@ -68,6 +79,8 @@ const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_e
 struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *slot);
 /* Reads its body, once. */
 void jd_touch_load(struct jd_touches *view, struct jd_touch *touch);
+/* All standing touches of its engagement, under another key than a physician. */
+const struct jd_attendees *jd_touch_attendees(struct jd_touches *view, struct jd_touch *touch);
 /* A touch that is not there: `event`, with this engagement key. Loaded. */
 struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key);
 /* Makes the view one in which this version still counts, instead of what came after it. Loaded. */

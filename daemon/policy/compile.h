@@ -34,7 +34,9 @@ struct jd_compile {
     uint32_t group_count;
     struct jd_limit_table *limits; /* NULL: the policy has none */
     struct jd_market *markets;     /* of the program; calendars.csv adds to them */
-    int64_t *longest;       /* by a number of business days: jd_workdays_longest + 1; 0: not asked yet */
+    int64_t *longest;          /* by a number of business days: jd_workdays_longest + 1; 0: not asked yet */
+    struct jd_scope_key *keys; /* that rules may have for scope: account, actor, those of policy.yaml */
+    uint32_t key_count;
     struct jd_zone **zones; /* as read; sorted into the program at the end */
     uint32_t zone_count, zone_capacity;
     struct jd_pack *packs; /* of policy.yaml: groups of countries that have a file of their own */
@@ -122,6 +124,8 @@ void jd_read_texts(struct jd_compile *c, const struct jd_key *key, const struct 
 /* Sorts in place and drops doubles; returns how many are left. */
 uint32_t jd_sort_texts(struct jd_str *items, uint32_t count);
 
+/* What rules may have for scope besides hcp; `keys:` of policy.yaml. */
+void jd_compile_keys(struct jd_compile *c, const struct jd_node *node); /* NULL: none are declared */
 /* Parts of the policy, each in its file. */
 void jd_compile_policy(struct jd_compile *c, const struct jd_node *root); /* policy.yaml */
 /* conflicts.yaml (market NULL), or what a market adds. */
@@ -182,6 +186,9 @@ struct jd_fields {
     bool any;
 };
 
+/* The field that a policy names; false: reported. */
+JD_MUST_CHECK bool jd_read_field(struct jd_compile *c, struct jd_place place, struct jd_str name,
+                                 struct jd_field_ref *out);
 /* Whether no touch can match both; false also where that is not known. */
 bool jd_selectors_disjoint(const struct jd_selector *a, const struct jd_selector *b,
                            const struct jd_field_ref *by);

@@ -311,6 +311,12 @@ static void read_groups(struct jd_compile *c, const struct jd_key *key, const st
     }
 }
 
+static void read_keys(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    (void)key, (void)out; /* they belong to the compiler: rules name them */
+    jd_compile_keys(c, node);
+}
+
 #define P(member) offsetof(struct written_policy, program.member)
 const struct jd_key jd_policy_keys[] = {
     {"name", jd_read_name, .offset = P(name), .required = true},
@@ -323,7 +329,7 @@ const struct jd_key jd_policy_keys[] = {
     {.name = "markets", .read = read_markets},
     {.name = "groups", .read = read_groups},
     {.name = "audiences"},
-    {.name = "keys"},
+    {.name = "keys", .read = read_keys},
     {0},
 };
 
@@ -385,6 +391,7 @@ static void compile_files(struct jd_compile *c)
 {
     uint32_t errors = c->problems->errors;
     check_files(c);
+    jd_compile_keys(c, NULL);
     const struct jd_node *tree = c->policy = tree_of(c, "policy.yaml", true);
     if (tree != NULL)
         jd_compile_policy(c, tree);

@@ -37,19 +37,6 @@ static void read_mode(struct jd_compile *c, const struct jd_key *key, const stru
         *(int64_t *)out = mode;
 }
 
-static void read_scope(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
-{
-    if (node->kind != JD_NODE_SCALAR) {
-        jd_expected(c, node, key->name, "hcp");
-    } else if (jd_str_eq(node->text, JD_STR("hcp"))) {
-        *(int64_t *)out = JD_SCOPE_HCP;
-    } else {
-        jd_error_at(c, node->place, "scope: %.*s is not supported by this version",
-                    node->text.size < 80 ? (int)node->text.size : 80, node->text.ptr);
-        jd_problem_hint(c->problems, "leave it out, or write hcp");
-    }
-}
-
 /* ---- severity ----------------------------------------------------------------------------------- */
 
 static void read_severity(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
@@ -200,7 +187,7 @@ const struct jd_key jd_rule_keys[] = {
     {"version", jd_read_integer, .offset = RULE(version), .required = true, .min = 1, .max = VERSION_MAX},
     {"kind", read_nothing, .required = true},
     {"mode", read_mode, .offset = HERE(mode)},
-    {"scope", read_scope, .offset = HERE(scope)},
+    {.name = "scope", .read = jd_read_scope},
     {"severity", read_severities, .required = true},
     {"valid_from", jd_read_time, .offset = RULE(valid_from)},
     {"valid_to", jd_read_time, .offset = RULE(valid_to)},
@@ -346,6 +333,20 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
                     rule->kind->name);
         hint_kinds(c, JD_TAKES_JOINT);
     }
+    if (rule->key != NULL && rule->kind != NULL &&
+        (rule->subject != JD_FACT_NONE || rule->kind->find_due != NULL ||
+         (rule->kind->required & JD_TAKES_REQUIRE) != 0)) {
+        jd_error_at(c, jd_node_member(node, "scope")->value.place,
+                    "scope: %s%s is not supported by this version with a scope other than hcp",
+                    rule->subject != JD_FACT_NONE ? "subject" : "kind ",
+                    rule->subject != JD_FACT_NONE ? "" : rule->kind->name);
+        jd_problem_hint(c->problems, "what is known of a physician stays with the physician: scope: hcp");
+    }
+    if (rule->key != NULL && rule->mode == JD_MODE_BLOCK) {
+        jd_error_at(c, jd_node_member(node, "mode")->value.place,
+                    "mode: block is not supported by this version with a scope other than hcp");
+        jd_problem_hint(c->problems, "mode: alert, the default");
+    }
     const struct jd_member *to = jd_node_member(node, "valid_to");
     if (rule->valid_from != JD_TIME_NONE && rule->valid_to != JD_TIME_NONE &&
         rule->valid_from >= rule->valid_to && to != NULL) {
@@ -436,16 +437,19 @@ void jd_settle_rules(struct jd_compile *c)
     struct jd_rule *rules = jd_arena_array(c->arena, c->rule_count, sizeof *rules);
     if (c->rule_count > 1)
         qsort(c->rules, c->rule_count, sizeof *c->rules, by_id);
+    for (uint32_t i = 0; i < c->rule_count; i++)
+        rules[i] = c->rules[i].rule;
+    jd_settle_keys(c, rules, c->rule_count);
     for (uint32_t i = 0; i < c->rule_count; i++) {
         const struct jd_compiled_rule *from = &c->rules[i];
         struct jd_rule *versions = jd_arena_array(c->arena, from->version_count, sizeof *versions);
-        rules[i] = from->rule;
         int64_t reach = jd_rule_reach(&from->rule);
         for (uint32_t v = 0; v < from->version_count; v++) {
             int64_t other = jd_rule_reach(&from->versions[v].rule);
             reach = other > reach ? other : reach;
             versions[v] = from->versions[v].rule;
             versions[v].central = &rules[i];
+            versions[v].key = rules[i].key;
         }
         rules[i].digest = jd_digest_rule(c, from->node);
         rules[i].reach_ms = reach;

@@ -36,6 +36,10 @@ struct jd_compiled_rule {
 uint8_t jd_read_symbol(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                        const struct jd_symbols *symbols, const char *expected);
 
+/* [written_rule] scope: */
+jd_read_value jd_read_scope;
+/* Gives the program the keys that rules have for scope. */
+void jd_settle_keys(struct jd_compile *c, struct jd_rule *rules, uint32_t count);
 /* Readers of parameters; the target is the written rule. */
 jd_read_value jd_read_within, jd_read_window, jd_read_report, jd_read_limit, jd_read_at_least, jd_read_period,
     jd_read_per, jd_read_distinct, jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;

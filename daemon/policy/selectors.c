@@ -21,7 +21,7 @@ static const char *const operator_names[] = {"in", "not_in", "ne", "lt", "le", "
 
 static uint32_t fill_field_names(const char *names[NAMES_MAX])
 {
-    static const char *const also[] = {"actor.id", "actor.role", "actor.team", "outcome"};
+    static const char *const also[] = {"hcp", "actor.id", "actor.role", "actor.team", "outcome"};
     uint32_t count = 0;
     for (uint32_t i = 0; i < JD_FIELD_ATTRIBUTE; i++)
         names[count++] = jd_touch_fields[i].name;
@@ -64,8 +64,7 @@ static bool profile_field_of(struct jd_compile *c, struct jd_place place, struct
 }
 
 /* The field that a policy names; false: reported. */
-static bool field_of(struct jd_compile *c, struct jd_place place, struct jd_str name,
-                     struct jd_field_ref *out)
+bool jd_read_field(struct jd_compile *c, struct jd_place place, struct jd_str name, struct jd_field_ref *out)
 {
     if (jd_field_ref_of(jd_str_eq(name, JD_STR("outcome")) ? JD_STR("outcome.code") : name, out))
         return true;
@@ -246,7 +245,7 @@ void jd_read_conditions(struct jd_compile *c, const struct jd_member *member,
 static void read_field(struct jd_compile *c, const struct jd_member *member, struct jd_conditions *b)
 {
     struct jd_field_ref ref;
-    if (field_of(c, member->place, member->key, &ref))
+    if (jd_read_field(c, member->place, member->key, &ref))
         jd_read_conditions(c, member, &jd_touch_fields[ref.field], ref, b);
 }
 
@@ -444,7 +443,7 @@ static bool read_field_or_group(struct jd_compile *c, const struct jd_key *key, 
             c->groups[i].used = true;
             return true;
         }
-    return field_of(c, node->place, node->text, out);
+    return jd_read_field(c, node->place, node->text, out);
 }
 
 static void read_fields(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,

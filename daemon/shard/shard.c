@@ -421,7 +421,7 @@ static void count_effects(struct jd_worker *worker, const struct jd_output *out)
             const struct jd_alert *alert = effect->value;
             jd_metric_add_for(worker->metrics, JD_METRIC_ALERTS, alert->rule,
                               jd_symbol_text(&jd_status_symbols, alert->status), 1);
-        } else if (effect->topic != JD_TOPIC_DECISIONS) {
+        } else if (effect->topic != JD_TOPIC_DECISIONS && effect->topic != JD_TOPIC_TOUCHES) {
             const struct jd_trigger *trigger = effect->value;
             jd_metric_add_for(worker->metrics, JD_METRIC_TRIGGERS,
                               jd_symbol_text(&jd_trigger_status_symbols, trigger->status), (struct jd_str){0},

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "wire/partition.h"
+
 void jd_shared_inputs(const struct jd_shared *shared, const char *topics[JD_IN_COUNT])
 {
     const struct jd_settings *s = shared->settings;
@@ -18,8 +20,19 @@ enum jd_out jd_out_of(enum jd_topic topic)
         [JD_TOPIC_TRIGGERS_COMMERCIAL] = JD_OUT_TRIGGERS_COMMERCIAL,
         [JD_TOPIC_TRIGGERS_MEDICAL] = JD_OUT_TRIGGERS_MEDICAL,
         [JD_TOPIC_DECISIONS] = JD_OUT_DECISIONS,
+        [JD_TOPIC_TOUCHES] = JD_OUT_TOUCHES,
     };
     return outs[topic];
+}
+
+int32_t jd_shared_partition(const struct jd_shared *shared, const struct jd_effect *effect)
+{
+    int32_t partitions = shared->outs[jd_out_of(effect->topic)].partitions;
+    if (effect->topic != JD_TOPIC_TOUCHES)
+        return jd_partition_murmur2(effect->key, partitions);
+    struct jd_str id = ((const struct jd_shared_touch *)effect->value)->key;
+    return shared->settings->partitioner == JD_PARTITIONER_CRC32 ? jd_partition_crc32(id, partitions)
+                                                                 : jd_partition_murmur2(id, partitions);
 }
 
 static uint32_t limit_of(const struct jd_shared *shared, enum jd_out out)

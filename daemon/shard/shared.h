@@ -19,6 +19,7 @@ enum jd_out {
     JD_OUT_TRIGGERS_COMMERCIAL,
     JD_OUT_TRIGGERS_MEDICAL,
     JD_OUT_DECISIONS,
+    JD_OUT_TOUCHES,
     JD_OUT_DEAD, /* + enum jd_shard_role */
     JD_OUT_COUNT = JD_OUT_DEAD + JD_IN_COUNT,
 };
@@ -39,6 +40,8 @@ struct jd_shared {
 void jd_shared_inputs(const struct jd_shared *shared, const char *topics[JD_IN_COUNT]);
 
 enum jd_out jd_out_of(enum jd_topic topic);
+/* Where the record of an effect goes. Touches: where the configured partitioner puts the bare key. */
+int32_t jd_shared_partition(const struct jd_shared *shared, const struct jd_effect *effect);
 
 /* The record of an effect: the `ordinal`-th of batch `seq` of a shard. In the arena. */
 void jd_shared_effect(const struct jd_shared *shared, const struct jd_effect *effect, const char *lineage,

@@ -28,7 +28,6 @@
 #include "base/str.h"
 #include "shard/journal.h"
 #include "shard/worker.h"
-#include "wire/partition.h"
 
 enum {
     GAP_MS = 20,            /* between a commit and the next first record; see worker.h */
@@ -123,8 +122,7 @@ static enum jd_kafka_status send_effects(struct jd_worker *worker, const struct 
         struct jd_arena_mark mark = jd_arena_mark(&worker->scratch);
         jd_shared_effect(worker->shared, effect, shard->lineage, shard->partition, shard->seq + 1, i,
                          &worker->scratch, &outgoing);
-        int32_t partition = jd_partition_murmur2(outgoing.key, worker->shared->outs[out].partitions);
-        status = send(worker, out, partition, &outgoing, NULL, err);
+        status = send(worker, out, jd_shared_partition(worker->shared, effect), &outgoing, NULL, err);
         jd_arena_rewind(&worker->scratch, mark);
     }
     return status;

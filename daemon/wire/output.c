@@ -19,6 +19,7 @@ static const struct {
     [JD_TOPIC_TRIGGERS_COMMERCIAL] = {"channel.trigger", &jd_trigger_record},
     [JD_TOPIC_TRIGGERS_MEDICAL] = {"channel.trigger", &jd_trigger_record},
     [JD_TOPIC_DECISIONS] = {"decision", &jd_decision_record},
+    [JD_TOPIC_TOUCHES] = {"touch.shared", &jd_shared_touch_record},
 };
 
 const char *jd_topic_type(enum jd_topic topic)
@@ -101,15 +102,18 @@ void jd_wire_effect(const struct jd_wire_out *config, const struct jd_effect *ef
     add(&headers, "ce_source", config->source);
     add(&headers, "ce_type", jd_str_of(topics[effect->topic].type));
     add(&headers, "ce_time", jd_time_text(effect->at, arena));
-    add(&headers, "content-type", content_type(config->encoding));
+    bool is_touch = effect->topic == JD_TOPIC_TOUCHES; /* ours alone: as states and the journal are written */
+    if (!is_touch)
+        add(&headers, "content-type", content_type(config->encoding));
     if (effect->traceparent.ptr != NULL)
         add(&headers, "traceparent", effect->traceparent);
     if (origin.ptr != NULL)
         add(&headers, "jd_origin", origin);
     *out = (struct jd_outgoing){
         .key = effect->key,
-        .value = value_of(effect->record, effect->value, config->encoding, config->confluent,
-                          config->schema_ids[effect->topic], arena),
+        .value = is_touch ? jd_object_write(&config->touches, effect->value, arena)
+                          : value_of(effect->record, effect->value, config->encoding, config->confluent,
+                                     config->schema_ids[effect->topic], arena),
         .headers = headers.list,
         .header_count = headers.count,
     };
@@ -124,6 +128,10 @@ bool jd_wire_read_back(const struct jd_record *record, struct jd_str bytes, stru
     if (bytes.size > 0 && bytes.ptr[0] == '{')
         return jd_json_read(record, bytes, arena, value, &why) ||
                jd_error_set(err, JD_EXIT_DATA, "%s: %s: %s", record->name, why.reason, why.message);
+    if (record == &jd_shared_touch_record) {
+        struct jd_object object = jd_object_of(record);
+        return jd_object_read(&object, bytes, arena, value, err);
+    }
     /* Each of these records begins with an id of more than 0 bytes, so a zero is the magic byte. */
     if (bytes.size >= 5 && bytes.ptr[0] == 0)
         bytes = (struct jd_str){bytes.ptr + 5, bytes.size - 5};

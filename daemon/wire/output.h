@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "engine/fold.h"
 #include "wire/message.h"
+#include "wire/object.h"
 #include "wire/wire.h"
 
 /* How values are written. */
@@ -13,6 +14,7 @@ struct jd_wire_out {
     bool confluent;                     /* AVRO: magic byte and schema id in front, else the bare datum */
     uint32_t schema_ids[JD_TOPIC_END_]; /* by enum jd_topic, from jd_registry_register() */
     struct jd_str source;               /* ce_source */
+    struct jd_object touches;           /* jd_object_of(&jd_shared_touch_record): how touches are written */
 };
 
 /* A record for `effect`. `origin` is the text of jd_origin: lineage/shard/seq/ordinal. Headers: ce_id,
@@ -21,12 +23,12 @@ struct jd_wire_out {
  * out with the latest of its evidence, counted and hashed. */
 void jd_wire_effect(const struct jd_wire_out *config, const struct jd_effect *effect, struct jd_str origin,
                     uint32_t limit, struct jd_arena *arena, struct jd_outgoing *out);
-/* "conflict.alert", "channel.trigger", "decision". Static. */
+/* "conflict.alert", "channel.trigger", "decision", "touch.shared". Static. */
 const char *jd_topic_type(enum jd_topic topic);
 /* The schema of a topic's values: name of its record. Static. */
 const struct jd_record *jd_topic_record(enum jd_topic topic);
 
-/* Reads back what jd_wire_effect wrote as `value`, JSON or Avro, framed or bare. False: `err`. */
+/* Reads back what jd_wire_effect wrote as `value`: JSON or Avro, framed, bare or a single object. False: `err`. */
 JD_MUST_CHECK bool jd_wire_read_back(const struct jd_record *record, struct jd_str bytes,
                                      struct jd_arena *arena, void *value, struct jd_error *err);
 

@@ -5,10 +5,12 @@
 
 #include "base/contract.h"
 #include "base/str.h"
+#include "engine/entries.h"
 #include "wire/cache.h"
 #include "wire/envelope.h"
 #include "wire/json.h"
 #include "wire/json_reader.h"
+#include "wire/object.h"
 #include "wire/partition.h"
 
 enum { DATUM_ARENA_MAX = 256 << 20 };
@@ -22,6 +24,7 @@ struct jd_wire {
     const struct jd_plan *datum_plan;
     struct jd_arena datum_arena;
     struct jd_cache cache;
+    struct jd_object touches;
 };
 
 struct jd_wire *jd_wire_new(const struct jd_wire_config *config, struct jd_error *err)
@@ -32,6 +35,7 @@ struct jd_wire *jd_wire_new(const struct jd_wire_config *config, struct jd_error
         return NULL;
     }
     wire->config = *config;
+    wire->touches = jd_object_of(&jd_shared_touch_record);
     wire->max_record_bytes =
         config->max_record_bytes != 0 ? config->max_record_bytes : JD_RECORD_BYTES_DEFAULT;
     jd_cache_init(&wire->cache);
@@ -361,13 +365,16 @@ static bool check_key(struct jd_wire *wire, const struct jd_incoming *record, st
 {
     if (record->key.ptr == NULL)
         return jd_reject_set(why, JD_REFUSED_NULL_KEY, NULL);
-    if (record->key.size == 0 || record->key.size > JD_STRING_MAX || !jd_utf8_valid(record->key))
+    struct jd_str key = record->key;
+    if (record->role == JD_ROLE_OF_TOUCHES)
+        key = jd_bare_key(key); /* so that it meets the account's profile */
+    if (key.size == 0 || key.size > JD_STRING_MAX || !jd_utf8_valid(record->key))
         return jd_reject_set(why, JD_REFUSED_BAD_KEY, NULL);
     if (record->partitions <= 0 || wire->config.partitioner == JD_PARTITION_ANY)
         return true;
     int32_t place = wire->config.partitioner == JD_PARTITION_CRC32
-                        ? jd_partition_crc32(record->key, record->partitions)
-                        : jd_partition_murmur2(record->key, record->partitions);
+                        ? jd_partition_crc32(key, record->partitions)
+                        : jd_partition_murmur2(key, record->partitions);
     return place == record->partition || jd_reject_set(why, JD_REFUSED_WRONG_PARTITION, NULL);
 }
 
@@ -408,6 +415,30 @@ static enum jd_wire_result decode_value(struct decoding *d, const struct jd_inco
     return envelope->has_data ? finish(d, read_data(d)) : finish_tombstone(d);
 }
 
+/* A record of our own. */
+static enum jd_wire_result decode_touch(struct decoding *d, const struct jd_incoming *record)
+{
+    struct jd_shared_touch *touch = jd_arena_alloc(d->arena, sizeof *touch);
+    struct jd_error err = {0};
+    d->out->record_time = d->envelope.time;
+    if (!check_key(d->wire, record, &d->out->reject))
+        return JD_WIRE_REJECT;
+    if (record->value.ptr == NULL)
+        return refuse(d, JD_REFUSED_NULL_VALUE, NULL);
+    if (!jd_object_read(&d->wire->touches, record->value, d->arena, touch, &err))
+        return refuse(d, JD_REFUSED_BAD_AVRO, err.text);
+    struct jd_str name =
+        touch->name.ptr != NULL ? touch->name : jd_symbol_text(&jd_scope_symbols, touch->scope);
+    const struct jd_str key[] = {name, JD_STR(":"), touch->key};
+    if (!jd_str_eq(record->key, jd_arena_join(d->arena, key, JD_COUNT(key))))
+        return refuse(d, JD_REFUSED_KEY_MISMATCH, "key");
+    if (touch->event.hcp_id.ptr == NULL || touch->event.id.ptr == NULL)
+        return refuse(d, JD_REFUSED_MISSING_FIELD, touch->event.id.ptr == NULL ? "id" : "hcp_id");
+    set_input(d, JD_INPUT_TOUCH, record->key);
+    d->out->input.touch = touch;
+    return JD_WIRE_INPUT;
+}
+
 enum jd_wire_result jd_wire_decode(struct jd_wire *wire, const struct jd_incoming *record,
                                    struct jd_arena *arena, struct jd_decoded *out)
 {
@@ -419,11 +450,8 @@ enum jd_wire_result jd_wire_decode(struct jd_wire *wire, const struct jd_incomin
         return refuse(&d, JD_REFUSED_BAD_HEADERS, NULL);
     if (!jd_envelope_headers(record, &d.envelope, &out->reject))
         return JD_WIRE_REJECT;
-    if (record->role == JD_ROLE_OF_TOUCHES) {
-        out->record_time = d.envelope.time;
-        set_input(&d, JD_INPUT_TOUCH, record->key);
-        return JD_WIRE_INPUT;
-    }
+    if (record->role == JD_ROLE_OF_TOUCHES)
+        return decode_touch(&d, record);
     struct jd_reject key_reject = {0};
     bool good = check_key(wire, record, &key_reject);
     /* A record in the wrong place is read all the same: its time counts, and it may be clock.advanced. */

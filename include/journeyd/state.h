@@ -1,4 +1,4 @@
-/* A physician's state as entries, and the journal that changes them.
+/* States as entries, and the journal that changes them.
  *
  * A state is a small set of entries, unique by (kind, id), changed only by *put* and *delete*. The body
  * of an entry is the Avro of the record of its kind: the same bytes in memory, in the journal and in
@@ -17,7 +17,9 @@
  *   RULE         <rule>                                   since when a rule has been live (key "shard")
  *   PROGRAM      -                                        how far the states follow the policy (key "shard")
  *
- * Keys: "hcp:<id>", "account:<id>", "shard". */
+ * Keys: "hcp:<id>", "account:<id>", "actor:<id>", "<declared key>:<value>", "shard". Under the keys of touches
+ * of several physicians an engagement's entry is <class>:<bytes of hcp_id>:<hcp_id><engagement key>; it has seen no
+ * other events, and `lapsed` says that it is no touch of the key any more. */
 #ifndef JOURNEYD_STATE_H
 #define JOURNEYD_STATE_H
 
@@ -51,6 +53,24 @@ struct jd_engagement {
         keep_until; /* retention: the entry leaves the state after it. Absent: due - 1; no due: it stays */
     int64_t digest; /* of the event, as Seen has it of the others */
     struct jd_list seen; /* of struct jd_seen: the other events, as they came */
+};
+
+/* What becomes of a touch under another key than its physician: this version counts; it is no touch of that key
+ * any more; its physician's shard keeps it no longer. */
+#define JD_TOUCH_OP_MAP(X) X(PUT, "put") X(REMOVE, "remove") X(RELEASE, "release")
+#define JD_X_TOUCH_OP(n, t) JD_TOUCH_OP_##n,
+enum jd_touch_op { JD_TOUCH_OP_NONE, JD_TOUCH_OP_MAP(JD_X_TOUCH_OP) JD_TOUCH_OP_END_ };
+
+/* A record of <group>.touches: what the shard of an account, an actor or a declared key must know of a touch. */
+struct jd_shared_touch {
+    uint8_t scope;         /* enum jd_scope */
+    struct jd_str name;    /* of a declared key; else absent */
+    struct jd_str key;     /* bare id */
+    uint8_t op;            /* enum jd_touch_op */
+    uint8_t cause;         /* enum jd_cause; of REMOVE */
+    uint8_t class;         /* enum jd_class */
+    jd_time keep_until;    /* of REMOVE: until when it may come back */
+    struct jd_event event; /* of REMOVE and RELEASE the version that goes; hcp_id present */
 };
 
 /* Body of HCP. A profile that is gone (tombstone) keeps its recorded_at. */

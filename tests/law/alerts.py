@@ -43,6 +43,10 @@ class Key:
         """The version that counts of each touch, cancelled ones too, by (hcp_id, engagement)."""
         raise NotImplementedError
 
+    def latest(self, hcp, engagement):
+        """The version of a touch that counts, whoever's it is."""
+        return self.versions()[hcp, engagement]
+
     def records(self):
         """What is known of facts."""
         return []
@@ -74,11 +78,11 @@ class Key:
         return [v for v in self.versions().values() if v["phase"] != "cancelled" and not self.lapsed(v, now)]
 
     def found(self, now):
-        """Every instance of every rule, also those that hold only after a deadline, by (rule, instance)."""
+        """Every instance of every rule, also those that hold only after a deadline: [(rule, instances)]."""
         standing = sorted(self.touches(now), key=in_order)
         profile = self.profile or {}
         touches = tuple(map(id, standing)), profile.get("zone"), profile.get("country")
-        answer = {}
+        answer = []
         for rule in self.rules:
             on_facts = rule["kind"] == "eligibility" or "subject" in rule
             key = (*touches, self.facts_known) if on_facts else touches
@@ -86,20 +90,19 @@ class Key:
                 key = (*key, id(self.profile), self.zone({}).day(max(now, rule["valid_from"])) if "who" in rule else None)
             if self.memo.get(rule["id"], (None,))[0] != key:
                 self.memo[rule["id"]] = key, standing, kinds.instances(rule, standing, self.view(now))
-            for found in self.memo[rule["id"]][2]:
-                answer[rule["id"], found.instance] = found.rule, found
+            answer.append((rule, self.memo[rule["id"]][2]))
         return answer
 
     def holding(self, now):
         """The alerts that stand at `now`."""
         rows = {}
-        for key, (rule, found) in self.found(now).items():
-            if found.since is None or now > found.since:
+        for rule, instances in self.found(now):
+            for found in kinds.holding(instances, now):
                 phase = phase_of(found.evidence, now)
-                rows[key] = dict(
+                rows[rule["id"], found.instance] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
                     unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
-                    facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, rule, self.view()))
+                    facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, found.rule, self.view()))
         return rows
 
     def cause(self, row, now):
@@ -107,13 +110,13 @@ class Key:
         plan at another time was rescheduled; whatever else is known differently now was corrected."""
         causes = set()
         for member in row["evidence"]:
-            current = self.versions().get((member["hcp_id"], engagement_of(member)))
-            if current is None:  # it is another key's now
-                causes.add("corrected")
-            elif current["phase"] == "cancelled":
+            current = self.latest(member["hcp_id"], engagement_of(member))
+            if current["phase"] == "cancelled":
                 causes.add("cancelled")
             elif self.lapsed(current, now):
                 causes.add("lapsed")
+            elif (member["hcp_id"], engagement_of(member)) not in self.versions():  # it is another key's now
+                causes.add("corrected")
             elif current["phase"] == "planned" and touch_time(current) != touch_time(member):
                 causes.add("rescheduled")
         for cause in ("cancelled", "lapsed", "rescheduled"):
@@ -154,7 +157,8 @@ class Key:
     def timers(self):
         """The moments at which something changes by itself: plans lapse, deadlines pass. With how many do at once."""
         plans = (self.lapse_time(v) for v in self.versions().values() if v["phase"] == "planned")
-        deadlines = (found.since + 1 for _, found in self.found(self.now).values() if found.since is not None)
+        deadlines = (found.since + 1 for _, instances in self.found(self.now) for found in instances
+                     if found.since is not None)
         judged = (kinds.coverage_due(rule, self.zone({}), self.now) for rule in self.rules
                   if rule["kind"] == "coverage" and kinds.wanted(rule, self.profile))
         return collections.Counter((*plans, *deadlines, *(moment for moment in judged if moment is not None)))

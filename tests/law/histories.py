@@ -259,6 +259,9 @@ def random_keys(rng, variant):
     return rule
 
 
+KEYS = {"campaign": "campaign_id"}
+
+
 def random_validity(rng, start, days):
     valid = {}
     if rng.random() < 0.1:
@@ -268,13 +271,18 @@ def random_validity(rng, start, days):
     return valid
 
 
-def random_rule(rng, number, variant, start, days):
+def random_rule(rng, number, variant, start, days, scopes):
     kind = VARIANTS[variant]
     rule = dict(random_keys(rng, variant), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
                 mode=rng.choice(["alert", "alert", "block"]), severity=random_severity(rng, variant))
     pairs = variant in ("proximity", "overlap")
     if "subject" in rule:
         return dict(rule, **random_validity(rng, start, days))
+    if scopes:
+        rule["scope"] = rng.choice(scopes)
+        rule["mode"] = "alert"
+        if "distinct" in rule and rng.random() < 0.5:
+            rule["distinct"] = "hcp"
     if kind not in ("eligibility", "coverage") and rng.random() < 0.25:
         rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
                                   + [["key_messages"]] * pairs)
@@ -394,14 +402,16 @@ def use_table(rng, rule, start, days):
     return lines
 
 
-def random_policy(rng, variants, start, days, lateness=None):
-    """Some rules of different kinds."""
+def random_policy(rng, variants, start, days, lateness=None, scopes=()):
+    """Some rules of different kinds, of scope hcp or of these."""
+    variants = [v for v in variants
+                if not scopes or VARIANTS[v] not in ("eligibility", "coverage") and v not in ("expiry", "contradiction")]
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
-    rules = [random_rule(rng, i, variant, start, days) for i, variant in enumerate(chosen)]
+    rules = [random_rule(rng, i, variant, start, days, scopes) for i, variant in enumerate(chosen)]
     limits = [line for rule in rules
-              if "subject" not in rule and rng.random() < 0.15 for line in use_table(rng, rule, start, days)]
+              if "subject" not in rule and not scopes and rng.random() < 0.15 for line in use_table(rng, rule, start, days)]
     for rule in rules:
-        if "subject" not in rule:
+        if "subject" not in rule and not scopes:
             random_markets(rng, rule)
     return {
         "allowed_lateness": lateness if lateness is not None else rng.choice([4, 10, 30, 30]) * MS_DAY,
@@ -409,7 +419,7 @@ def random_policy(rng, variants, start, days, lateness=None):
         "joint_within": rng.choice([HOUR, 4 * HOUR, 4 * HOUR]), "zone": rng.choice(ZONES),
         "markets": {"DE": "Europe/Berlin", "US": "America/New_York"},
         "calendars": {"DE": random_calendar(rng, start, days), "US": random_calendar(rng, start, days)},
-        "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})},
+        "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})}, "keys": KEYS,
         "channels": random_channels(rng), "content": random_content(rng, start, days),
         "packs": PACKS, "graces": random_graces(rng), "rules": rules, "limits": limits}
 
@@ -488,6 +498,7 @@ def write_policy(policy, directory):
         print("markets:", flow({**{c: {"zone": z, "weekend": [WEEKDAYS[d - 1] for d in policy["calendars"][c][0]]}
                                    for c, z in policy["markets"].items()},
                                 **{p: {"countries": countries} for p, countries in policy["packs"].items()}}), file=f)
+        print("keys:", flow(policy["keys"]), file=f)
         print("groups:", flow({n: {"field": of, "sets": sets} for n, (of, sets) in policy["groups"].items()}), file=f)
     with open(os.path.join(directory, "channels.yaml"), "w") as f:
         print("channels:", flow([{"channel": channel, "propose": False, **(
@@ -539,11 +550,12 @@ def write_policy(policy, directory):
 class History:
     """The life of a few engagements of one physician, as [(arrival, kind, data)]."""
 
-    def __init__(self, rng, hcp, start, days, focus, lateness, settled):
+    def __init__(self, rng, hcp, start, days, focus, lateness, settled, groups=()):
         self.rng, self.hcp, self.start, self.days, self.focus = rng, hcp, start, days, focus
         self.lateness, self.settled = lateness, settled
         self.records, self.moved, self.number = [], [], 0
         self.profiles = rng.choice([0, 1, 1, 2])
+        self.groups = groups  # touches that several physicians may attend; all have accounts and campaigns
 
     def fresh_touch(self):
         rng = self.rng
@@ -558,6 +570,13 @@ class History:
         event = {"source": "crm", "account_id": rng.choice(["A1", "A2", None]),
                  "actor": {"id": role[:2] + str(rng.randint(1, 2)), "role": role, "team": rng.choice(TEAMS)},
                  "channel": rng.choice(CHANNELS), "start": t, "engagement_id": "e%d" % len(self.records)}
+        if self.groups and rng.random() < 0.4:  # one of many physicians
+            group = rng.choice(self.groups)
+            event = dict(event, **dict(group, actor=dict(group["actor"])))
+            event["start"] += rng.choice([0, 0, 0, 1, 6, -6, 24]) * HOUR
+            t = event["start"]
+        if self.groups and rng.random() < 0.7:
+            event["campaign_id"] = rng.choice(["C1", "C2"])
         if rng.random() < 0.15:
             del event["actor"]["team"]
         for key, values, share in (("product", PRODUCTS, .8), ("topic", TOPICS, .8), ("amount", AMOUNTS, .6),
@@ -617,14 +636,16 @@ class History:
     def altered(self, event):
         rng, event = self.rng, dict(event)
         what = rng.choice(("team", "actor", "product", "topic", "channel", "role", "role", "role", "start",
-                           "key_messages", "amount", "quantity", "currency", "end", "jurisdiction"))
+                           "key_messages", "amount", "quantity", "currency", "end", "jurisdiction")
+                          + ("account_id", "account_id", "campaign_id") * bool(self.groups))
         if what == "start":
             return self.shifted(event)
         if what in ("team", "actor", "role"):
             role = rng.choice(ROLES) if what == "role" else event["actor"]["role"]
             event["actor"] = {"id": role[:2] + str(rng.randint(1, 3)), "role": role, "team": rng.choice(TEAMS)}
         else:
-            event[what] = {"product": rng.choice(PRODUCTS), "topic": rng.choice(TOPICS + (None,)),
+            event[what] = {"account_id": rng.choice(("A1", "A2", None)), "campaign_id": rng.choice(("C1", "C2", None)),
+                           "product": rng.choice(PRODUCTS), "topic": rng.choice(TOPICS + (None,)),
                            "channel": rng.choice(CHANNELS), "key_messages": rng.sample(MESSAGES, 1),
                            "amount": rng.choice(AMOUNTS + (None,)), "quantity": rng.choice((1, 2, None)),
                            "currency": rng.choice(("USD", "EUR", None)),
@@ -806,12 +827,37 @@ def variant_of(rule):
     return "%s %s" % (rule["kind"], extent)
 
 
-def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, zones):
-    """Records of several physicians in order of arrival, until `focus`. `settled`: nothing is refused, in
-    whatever order."""
+def random_groups(rng, start, days):
+    """Touches of which several physicians are attendees."""
+    groups = []
+    for number in range(4):
+        role = rng.choice(ROLES)
+        groups.append({"engagement_id": "g%d" % number, "start": start + rng.randrange(days * 4) * 6 * HOUR,
+                       "account_id": rng.choice(["A1", "A2"]),
+                       "actor": {"id": role[:2] + str(rng.randint(1, 2)), "role": role, "team": rng.choice(TEAMS)}})
+    return groups
+
+
+def random_accounts(rng, start, days, zones):
+    """Profiles of accounts, one after the other."""
     records = []
+    for account in ("A1", "A2", "A3"):
+        for i in range(rng.choice([0, 1, 2]) if zones else rng.choice([0, 1])):
+            at = start - MS_DAY + i * rng.randrange(1, days) * MS_DAY + i
+            data = {"account_id": account, "recorded_at": at, "time": at, "country": rng.choice(["DE", "US", "FR"])}
+            if rng.random() < 0.6:
+                data["zone"] = rng.choice(ZONES)
+            records.append((at, account, "account.profile", data))
+    return records
+
+
+def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, zones, shared=False):
+    """Records of several physicians in order of arrival, until `focus`. `settled`: nothing is refused, in
+    whatever order. `shared`: they have engagements in common, and accounts have profiles."""
+    records = random_accounts(rng, start, days, zones) if shared else []
+    groups = random_groups(rng, start, days) if shared else ()
     for i, hcp in enumerate(hcps):
-        history = History(rng, hcp, start, days, focus, lateness, settled)
+        history = History(rng, hcp, start, days, focus, lateness, settled, groups)
         for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
         history.touched = [touch_time(r[2]) for r in history.records]
@@ -842,7 +888,11 @@ def as_line(rng, kind, data):
     if "amount" in body:
         body["amount"] = str(body["amount"]) if rng.random() < 0.5 else float(body["amount"])
     envelope = {"specversion": "1.0", "datacontenttype": "application/json"}
-    if kind == "hcp.profile":
+    if kind == "account.profile":
+        body.pop("time")
+        envelope.update(id="p" + body["account_id"] + body["recorded_at"], source="mdm", type=kind,
+                        time=body["recorded_at"])
+    elif kind == "hcp.profile":
         envelope.update(id="p" + body["hcp_id"] + body["recorded_at"], source="mdm", type="hcp.profile",
                         time=body["recorded_at"])
     else:

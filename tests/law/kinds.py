@@ -140,8 +140,9 @@ def inside(rule, time):
 # ---------------------------------------------------------------------------------------------- pairs
 
 def pairs(rule, touches, view):
-    """Pairs of two engagements, filtered, both touches inside the rule's validity: the instance, and for either way
-    in which it is a pair (a, b) the touches that stand for it."""
+    """Pairs of two engagements, of touches inside the rule's validity, filtered: the instance, and for either way in
+    which it is a pair (a, b) the touches that stand for it."""
+    touches = [t for t in touches if inside(rule, touch_time(t))]
     of_a = view.selected(touches, rule["a"], rule, named(rule))
     of_b = view.selected(touches, rule["b"], rule, named(rule))
     ways = {}
@@ -153,8 +154,7 @@ def pairs(rule, touches, view):
                 ways.setdefault((engagement_of(a), engagement_of(b)), {"a": a, "b": b})
     instances_ = {}
     for ids, way in ways.items():
-        if all(inside(rule, touch_time(t)) for t in way.values()):
-            instances_.setdefault(tuple(sorted(ids, key=str.encode)), []).append(way)
+        instances_.setdefault(tuple(sorted(ids, key=str.encode)), []).append(way)
     return instances_.items()
 
 
@@ -236,7 +236,7 @@ def counted(rule, touches, view):
 
 
 def together(members):
-    return [touch for _, touches in members for touch in touches]
+    return sorted((touch for _, touches in members for touch in touches), key=in_order)
 
 
 def in_window(u, t, window, view):
@@ -293,8 +293,10 @@ def calendar(rule, touches, view, values):
     def name(t):
         return view.zone(t).period(touch_time(t), rule["period"])
     own, others = counted(rule, touches, view)
-    for label in sorted({name(t) for t, _ in own}):
-        period = [m for m in own if name(m[0]) == label]
+    periods = {}
+    for member in own:
+        periods.setdefault(name(member[0]), []).append(member)
+    for label, period in sorted(periods.items()):
         last = period[-1][0]
         yield from over_period(rule, period, (*(text_of(v) for v in values), label),
                                view.zone(last).period_end(touch_time(last), rule["period"]),
@@ -503,20 +505,28 @@ def instances(rule, touches, view):
 
 
 def everywhere(rule, touches, view):
-    """One of each; where attendees of one engagement give it under several values of `same:`, the first."""
+    """Every one; attendees of one engagement may give it several times, under several values of `same:`."""
     if "subject" in rule:
         return [dataclasses.replace(one, rule=rule) for one in about_facts(rule, view)]
     if rule["kind"] == "coverage":
         return [dataclasses.replace(one, rule=rule) for one in coverage(rule, touches, view)]
     pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
-    found = {}
-    for values, own in [((), touches)] if pairwise else view.by_same(touches, rule):
-        for one in KINDS[rule["kind"]](rule, own, view, values):
-            known = found.get(one.instance)
-            if known is None or in_order(one.evidence[-1]) < in_order(known.evidence[-1]):
-                found[one.instance] = one
-                one.rule = rule
-    return list(found.values())
+    found = [one for values, own in ([((), touches)] if pairwise else view.by_same(touches, rule))
+             for one in KINDS[rule["kind"]](rule, own, view, values)]
+    for one in found:
+        one.rule = rule
+    return found
+
+
+def holding(found, now):
+    """Those that hold at `now`, one of each: the first by its last touch."""
+    chosen = {}
+    for one in found:
+        if one.since is None or now > one.since:
+            known = chosen.get(one.instance)
+            if known is None or one.evidence and in_order(one.evidence[-1]) < in_order(known.evidence[-1]):
+                chosen[one.instance] = one
+    return list(chosen.values())
 
 
 # ---------------------------------------------------------------------------------------------- severity

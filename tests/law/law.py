@@ -6,6 +6,7 @@
   law.py --binary … --seed S --only K --keep DIR            one world again, its files kept and differences printed
   law.py --reach                                            what the histories reach, by the model alone
   --kinds NAME…                                             only these kinds
+  --shared                                                  rules of other keys than the physician
 
 A *world* is one random policy and some physicians with random histories, in one order of arrival, on one clock or
 on one a partition. Two thirds of the worlds have late, refused and conflicting records, compared with causes; the
@@ -31,6 +32,8 @@ import histories
 import model
 
 PHYSICIANS = 50
+ATTENDEES = 8  # physicians of a world that have touches in common
+SCOPES = ("account", "actor", "campaign")
 SHUFFLES = 3
 ALL = tuple(histories.VARIANTS)
 CAUSES = ("cancelled", "rescheduled", "corrected", "lapsed")
@@ -75,7 +78,8 @@ def last_rows(path):
     with open(path) as f:
         for line in f:
             row = json.loads(line, parse_float=decimal.Decimal)
-            place = row["scope"], row["key"], row["rule"], tuple(row["instance"])
+            scope = row["scope"] if row["scope"] != "declared" else "campaign"
+            place = scope, row["key"], row["rule"], tuple(row["instance"])
             row["follows"] = place not in rows and row["revision"] == 1 or (
                 place in rows and rows[place]["follows"] and row["revision"] == rows[place]["revision"] + 1)
             rows[place] = row
@@ -85,7 +89,7 @@ def last_rows(path):
 def member_of_model(event):
     actor = event.get("actor") or {}
     return (event["source"], event["id"], events.engagement_of(event), events.touch_time(event), actor.get("role"),
-            actor.get("id"), event.get("channel"), event.get("product"), event["phase"])
+            actor.get("id"), event.get("channel"), event.get("product"), event["phase"], event["hcp_id"])
 
 
 def member_of_engine(event):
@@ -93,7 +97,7 @@ def member_of_engine(event):
     when = event.get("start") or event["time"]
     engagement = event.get("engagement_id") or '["%s","%s"]' % (event["source"], event["id"])
     return (event["source"], event["id"], engagement, millis(when), actor.get("role"), actor.get("id"),
-            event.get("channel"), event.get("product"), event.get("phase"))
+            event.get("channel"), event.get("product"), event.get("phase"), event["hcp_id"])
 
 
 def number(value):
@@ -112,6 +116,7 @@ def says_model(key, row, causes):
     if row["status"] == "retracted":
         return ("retracted", row["cause"]) if causes else ("retracted",)
     scope, bare, rule, instance = key
+    scope = "declared" if scope in histories.KEYS else scope
     return (row["status"], alerts.alert_id(rule, scope, bare, instance), row["phase"], row["severity"], row["unit"],
             number(row["observed"]), number(row["limit"]), row["other_currency"],
             tuple(member_of_model(e) for e in row["evidence"]), row["facts"])
@@ -144,7 +149,7 @@ def compare(keys, rows, variants, coverage, every=True):
     got = {k: says_engine(row, every) for k, row in rows.items() if every or row["status"] != "retracted"}
     want = {k: says_model(k, row, every) for k, row in expected.items() if every or row["status"] != "retracted"}
     gaps = {k: "revisions do not follow each other" for k, row in rows.items() if not row["follows"]}
-    outside = {key for key, holder in keys.items() if key[0] == "hcp" and holder.outside}
+    outside = {key for key, holder in keys.items() if holder.outside}
     coverage["outside"] += len(outside)
     return ["%s: model %s, engine %s %s" % (k, want.get(k), got.get(k), gaps.get(k, ""))
             for k in sorted(want.keys() | got.keys())
@@ -168,6 +173,7 @@ class World:
     next = None  # (line, policy) that comes over what is held then
     rebuild = None  # path of the program that cuts into batches and rebuilds
     variants = ALL  # kinds that policies are made of
+    shared = False  # rules have other keys than the physician
 
     def __init__(self, seed, number):
         rng = self.rng = random.Random("%s/%s" % (seed, number))
@@ -175,20 +181,21 @@ class World:
         self.days = days = rng.choice([8, 20, 40])
         self.start = start = millis(rng.choice(histories.ANCHORS) + "T00:00:00Z")
         self.policy = histories.random_policy(rng, self.variants, start, days,
-                                              400 * civil.MS_DAY if self.settled else None)
+                                              400 * civil.MS_DAY if self.settled else None,
+                                              SCOPES if self.shared else ())
         if self.settled:
             self.policy["max_ahead"] = 400 * civil.MS_DAY
         lateness = min(self.policy["allowed_lateness"], 30 * civil.MS_DAY)
-        hcps = ["H%d" % i for i in range(PHYSICIANS)]
+        hcps = ["H%d" % i for i in range(ATTENDEES if self.shared else PHYSICIANS)]
         focus = start + rng.randint(days // 2, days + 15) * civil.MS_DAY
         self.records = histories.random_records(rng, hcps, start, days, focus, lateness, self.settled,
                                                 not self.settled,
-                                                self.policy["allowed_lateness"] >= 30 * civil.MS_DAY)
-        self.partitions = rng.choice([1, 1, 3])
+                                                self.policy["allowed_lateness"] >= 30 * civil.MS_DAY, self.shared)
+        self.partitions = 1 if self.shared else rng.choice([1, 1, 3])
         self.advance = None
         plain = [v for v in self.variants if histories.VARIANTS[v] not in ("coverage", "eligibility")
                  and not v.startswith(("subject", "fact"))]
-        if number % 6 == 5 and self.rebuild and len(self.records) > 20 and plain:  # settled: nothing is final or gone
+        if number % 6 == 5 and self.rebuild and len(self.records) > 20 and plain and not self.shared:  # settled: nothing is final or gone
             rules = [rule for rule in self.policy["rules"] if histories.variant_of(rule) in plain]
             ids = {rule["id"] for rule in rules}
             self.policy = dict(self.policy, rules=rules,
@@ -196,10 +203,22 @@ class World:
             at = rng.randrange(10, len(self.records) - 5)
             self.next = at, histories.next_policy(rng, plain, self.policy, start, days)
             self.partitions = 1
+        if self.shared and self.settled:  # when all clocks are at one time, whatever the partitions
+            self.advance = max(focus, max(events.recorded(r[2]) for r in self.records)) \
+                + rng.choice([0, 1, self.policy["planned_grace"], 5 * civil.MS_DAY])
         elif rng.random() < 0.5:
             touch = events.touch_time(rng.choice([r for r in self.records if r[1] == "touch"])[2])
             self.advance = touch + rng.choice([0, 0, 1, -1, self.policy["planned_grace"],
                                                self.policy["planned_grace"] + 1, 5 * civil.MS_DAY])
+
+    def spread(self, binary, directory, lines, rows, env):
+        """Over several partitions, each with its own clock, what stands in the end is the same."""
+        out = os.path.join(directory, "spread")
+        spread = replay(binary, os.path.join(directory, "policy"), lines, out, 3, self.advance, env)
+        want, got = ({k: says_engine(r, False) for k, r in found.items() if r["status"] != "retracted"}
+                     for found in (rows, spread))
+        return ["%s: one partition %s, three %s" % (k, want.get(k), got.get(k))
+                for k in sorted(want.keys() | got.keys()) if want.get(k) != got.get(k)]
 
     def write(self, directory, records):
         histories.write_policy(self.policy, os.path.join(directory, "policy"))
@@ -256,6 +275,8 @@ class World:
                     self.rebuilt(self.rebuild, directory, lines, coverage)
                 rows = replay(binary, os.path.join(directory, "policy"), lines, out, self.partitions, self.advance, env)
                 differences += compare(keys, rows, variants, coverage) + compare_refused(physicians, order, out)
+                if self.shared and self.settled:
+                    differences += self.spread(binary, directory, lines, rows, env)
             coverage["histories"] += len(physicians)
             coverage["records"] += len(order)
             for physician in physicians.values():
@@ -317,9 +338,11 @@ def main():
     parser.add_argument("--rebuild")
     parser.add_argument("--reach", action="store_true")
     parser.add_argument("--kinds", nargs="*", choices=ALL)
+    parser.add_argument("--shared", action="store_true")
     args = parser.parse_args()
     World.rebuild = args.rebuild
     World.variants = tuple(args.kinds or ALL)
+    World.shared = args.shared
     if args.reach:
         args.binary = None
     print("law: seed %d" % args.seed)

@@ -8,7 +8,7 @@ Times are milliseconds since 1970; events are as events.py says.
 """
 import alerts
 import facts
-from events import content, engagement_of, rank, recorded, touch_time
+from events import content, engagement_of, field, rank, recorded, touch_time
 
 FUTURE_GRACE = 5 * 60000
 
@@ -128,17 +128,44 @@ class Physician(alerts.Key):
 
 
 class Shared(alerts.Key):
-    """An account or an actor: the touches of several physicians that are its own."""
+    """An account, an actor or a declared key: the touches of several physicians that are its own."""
 
     def __init__(self, scope, key, policy, physicians):
         super().__init__(scope, key, policy)
         self.physicians = physicians  # all there are
+        self.attended = set()         # those of whom a touch was its own, at some time
         self.copies = {}
+        self.next = None              # when something changes by itself, None: not known
+        self.final_moved = False      # something changed that may have become final
+
+    @property
+    def outside(self):
+        return self.final_moved or any(self.physicians[hcp].outside for hcp in self.attended)
+
+    def latest(self, hcp, engagement):
+        return self.physicians[hcp].winners[engagement]
+
+    def see(self, now, changed):
+        """Time passes; nothing is looked at where nothing can have changed."""
+        if changed or self.next is None or self.next <= now:
+            self.advance(now)
+            self.next = min((m for m in self.timers() if m > now), default=1 << 60)
+
+    def profiled(self, now, data):
+        if self.profile is None or data["recorded_at"] > self.profile["recorded_at"]:
+            self.profile = data
+            self.final_moved |= any(touch_time(v) < now - self.policy["allowed_lateness"]
+                                    for v in self.versions().values())
+
+    def joined(self, now, event):
+        """One more attendee, or another version, of an engagement that may be final by the others."""
+        self.final_moved |= any(touch_time(v) < now - self.policy["allowed_lateness"]
+                                for (_, engagement), v in self.versions().items() if engagement == engagement_of(event))
 
     def own(self, event):
         """A touch as this key sees it, None where it is not its own. Who came along is seen in the place of the
         actor."""
-        if self.key == key_of(event, self.scope):
+        if self.key == key_of(event, self.scope, self.policy):
             return event
         if self.scope == "actor":
             for party in event.get("joint_with") or ():
@@ -156,13 +183,14 @@ class Shared(alerts.Key):
         return found
 
 
-def key_of(event, scope):
-    return event.get("account_id") if scope == "account" else (event.get("actor") or {}).get("id")
+def key_of(event, scope, policy):
+    path = {"account": "account_id", "actor": "actor"}.get(scope) or policy["keys"][scope]
+    return field(event, path, {})
 
 
-def keys_of(event, scope):
+def keys_of(event, scope, policy):
     """The keys of a scope that see a touch."""
-    keys = {key_of(event, scope)} | ({p["id"] for p in event.get("joint_with") or ()} if scope == "actor" else set())
+    keys = {key_of(event, scope, policy)} | ({p["id"] for p in event.get("joint_with") or ()} if scope == "actor" else set())
     return keys - {None}
 
 
@@ -218,25 +246,27 @@ def world(records, policy, partitions=1, advance=None, publish=None):
             for holder in (*physicians.values(), *shared.values()):
                 holder.publish(policy, nows[line - 2])
         for holder in shared.values():
-            holder.advance(now)
+            holder.see(now, False)
+        changed = set()
         if kind == "account.profile":
-            holder = of("account", key)
-            if holder.profile is None or data["recorded_at"] > holder.profile["recorded_at"]:
-                holder.profile = data
+            of("account", key).profiled(now, data)
+            changed.add(("account", key))
         else:
             if key not in physicians:
                 physicians[key] = Physician(key, policy)
+            before = physicians[key].winners.get(engagement_of(data)) if kind == "touch" else None
             physicians[key].record(now, kind, data)
             physicians[key].lines.append(line)
-        if kind == "touch":
-            for scope in scopes:
-                for other in keys_of(data, scope):
-                    of(scope, other)
-        for holder in shared.values():
-            holder.advance(now)
+            versions = [v for v in (before, data) if v is not None and kind == "touch"]
+            changed = {(scope, other) for v in versions for scope in scopes for other in keys_of(v, scope, policy)}
+            for scope, other in changed:
+                of(scope, other).attended.add(key)
+                of(scope, other).joined(now, data)
+        for place in changed:
+            of(*place).see(now, True)
     for hcp, physician in physicians.items():
         end = ends[murmur2_partition(hcp, partitions) if partitions > 1 else 0]
         physician.advance(end if advance is None else max(end, advance))
     for holder in shared.values():
-        holder.advance(ends[0] if advance is None else max(ends[0], advance))
+        holder.see(ends[0] if advance is None else max(ends[0], advance), True)
     return {**{("hcp", hcp): physician for hcp, physician in physicians.items()}, **shared}

@@ -292,10 +292,41 @@ static void rebuild(struct shard *shard)
 
 static uint64_t verdicts[8];
 
+/* What is told to other keys, from effect `from` on, comes back at once. */
+static void deliver(struct jd_fold *fold, uint32_t from, struct jd_output *out)
+{
+    for (; from < out->effect_count; from++) {
+        const struct jd_effect effect = out->effects[from];
+        const char *reason = NULL;
+        const struct jd_input input = {
+            .kind = JD_INPUT_TOUCH, .key = effect.key, .effective = effect.at, .touch = effect.value};
+        if (effect.topic == JD_TOPIC_TOUCHES && jd_fold_input(fold, &input, out, &reason) != JD_APPLIED)
+            fail("a touch", "is not applied");
+    }
+}
+
+/* At most `limit` timers that are due by `to`, each alone. False: there may be more. */
+static bool fire(struct jd_fold *fold, jd_time to, uint32_t limit, struct jd_output *out)
+{
+    for (; limit > 0; limit--) {
+        uint32_t from = out->effect_count;
+        jd_time due = jd_fold_next_due(fold), next = due < to ? due : to;
+        bool done = jd_fold_advance(fold, next, 1, out);
+        deliver(fold, from, out);
+        if (done && next == to)
+            return true;
+    }
+    return false;
+}
+
 static void step(struct jd_fold *fold, const struct jd_input *input, struct jd_output *out)
 {
     const char *reason = NULL;
+    while (input->effective != JD_TIME_NONE && !fire(fold, input->effective, 1, out))
+        ;
+    uint32_t from = out->effect_count;
     verdicts[jd_fold_input(fold, input, out, &reason) & 7]++;
+    deliver(fold, from, out);
 }
 
 static bool timers_left(struct jd_fold *fold, jd_time over)
@@ -358,7 +389,7 @@ static void straight(struct shard *shard, const struct history *history)
             step(shard->fold, &history->inputs[i], &out);
         else if (!history->next)
             for (jd_time over = jd_fold_over(shard->fold); timers_left(shard->fold, over);)
-                jd_fold_advance(shard->fold, jd_fold_next_due(shard->fold), UINT32_MAX, &out);
+                fire(shard->fold, jd_fold_next_due(shard->fold), UINT32_MAX, &out);
         write_alerts(&out, history->alerts);
         keep(shard, &out);
     }
@@ -388,7 +419,7 @@ static void batch(struct shard *shard, const struct history *history, uint32_t f
                   struct jd_output *out)
 {
     if (first >= history->count) {
-        jd_fold_advance(shard->fold, jd_fold_next_due(shard->fold), count, out);
+        fire(shard->fold, jd_fold_next_due(shard->fold), count, out);
         return;
     }
     for (uint32_t i = first; i < first + count; i++)

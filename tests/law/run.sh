@@ -10,6 +10,8 @@ python=$(command -v /usr/bin/python3 || command -v python3)
 "$python" tests/law/test_model.py || status=1
 "$python" tests/law/law.py --binary "$daemon" --rebuild "$(dirname "$daemon")/tests/rebuild" \
     --seed "$seed" --histories "${1:-21000}" || status=1
+"$python" tests/law/law.py --binary "$daemon" --rebuild "$(dirname "$daemon")/tests/rebuild" \
+    --seed "$seed" --shared --histories 80 || status=1
 "$python" tests/law/real.py --binary "$daemon" || status=1
 "$python" tests/law/bpi.py --binary "$daemon" || status=1
 if [ -x build/faults/journeyd ]; then

@@ -96,7 +96,7 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
     view->hidden = supposed->key;
     for (uint32_t i = 0; i < step->program->rule_count; i++) {
         const struct jd_rule *rule = &step->program->rules[i];
-        if (!may_block(rule))
+        if (!may_block(rule) || rule->key != NULL) /* what others hold is not seen from here */
             continue;
         if (!jd_rule_asks(view, rule, supposed))
             continue;

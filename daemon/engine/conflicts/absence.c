@@ -15,7 +15,9 @@ static struct jd_touch *answer(struct jd_touches *view, const struct jd_rule *ru
 {
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_B, from, to);
     for (uint32_t i = 0; i < found.count; i++)
-        if (!jd_touch_same_engagement(found.items[i], a) && jd_touches_belong(view, rule, a, found.items[i]))
+        if (!jd_touch_same_engagement(found.items[i], a) &&
+            jd_touches_belong(view, rule, a, found.items[i]) &&
+            jd_touch_represents(view, rule, JD_SELECTOR_B, a, found.items[i], jd_touches_belong))
             return found.items[i];
     return NULL;
 }
@@ -33,10 +35,10 @@ static int64_t longest(const struct jd_rule *rule)
 }
 
 static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *a,
-                  struct jd_instances *out)
+                  struct jd_instance *instance, const void *context)
 {
-    struct jd_instance *instance = jd_instances_bearer(view, out, a);
-    if (a->gone || !jd_bearer_valid(view, central, a) || !jd_touch_takes_part(view, central, a))
+    (void)context;
+    if (!jd_bearer_valid(view, central, a) || !jd_touch_takes_part(view, central, a))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, a);
     jd_touch_load(view, a);
@@ -75,12 +77,13 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
 void jd_absence_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                      struct jd_instances *out)
 {
+    static const struct jd_bearing bearing = {JD_SELECTOR_A, false, jd_touch_is_complete, judge, NULL};
     if (jd_touch_is(view, rule, x, JD_SELECTOR_A))
-        judge(view, rule, x, out);
+        jd_judge_bearer(view, rule, &bearing, x, out);
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_B))
         return;
     struct jd_members before = jd_members_find(view, rule, JD_SELECTOR_A, x->time - longest(rule), x->time);
     for (uint32_t i = 0; i < before.count; i++)
         if (!jd_touch_same_engagement(before.items[i], x))
-            judge(view, rule, before.items[i], out);
+            jd_judge_bearer(view, rule, &bearing, before.items[i], out);
 }

@@ -33,7 +33,7 @@ static struct jd_str alert_id(const struct jd_step *step, const struct jd_rule *
                               const struct jd_instance *instance)
 {
     struct jd_str parts[ID_PARTS_MAX] = {rule->id, jd_symbol_text(&jd_scope_symbols, (uint8_t)rule->scope),
-                                         step->hcp};
+                                         step->id};
     uint32_t count = 3;
     for (uint32_t i = 0; i < instance->part_count; i++)
         parts[count++] = instance->parts[i];
@@ -60,7 +60,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .rule = rule->id,
         .rule_version = rule->version,
         .scope = (uint8_t)rule->scope,
-        .key = step->hcp,
+        .key = step->id,
         .instance = parts_of(step, instance),
         .status = (uint8_t)instance->status,
         .phase = (uint8_t)instance->phase,
@@ -68,7 +68,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .severity = (uint8_t)instance->severity,
         .mode = (uint8_t)rule->mode,
         .hcp_id = step->hcp,
-        .account_id = account_of(instance),
+        .account_id = rule->scope == JD_SCOPE_ACCOUNT ? step->id : account_of(instance),
         .window = (instance->within != NULL ? instance->within : &rule->within)->text,
         .observed = instance->observed,
         .limit = instance->limit,
@@ -203,7 +203,7 @@ static void put_deadline(struct jd_step *step, const struct jd_rule *rule, struc
 {
     const struct jd_record *record = jd_entry_records[JD_ENTRY_DEADLINE - 1];
     struct jd_deadline_entry body = {rule->id, bearer};
-    struct jd_str name = jd_value_name(JD_ENTRY_DEADLINE, &body, step->arena);
+    struct jd_str name = jd_value_name(JD_ENTRY_DEADLINE, step->key, &body, step->arena);
     const struct jd_slot *held = jd_state_slot(step->state, JD_ENTRY_DEADLINE, 0, name, step->arena);
     if (deadline == JD_NEVER) {
         if (held != NULL)
@@ -303,9 +303,20 @@ static bool is_instance(const struct item *item, const struct jd_alert *alert)
  * those of rules that are swept. */
 struct concern {
     struct jd_str key;                  /* absent: no engagement */
+    struct jd_str hcp;                  /* under another key than a physician: whose touch of it */
     const struct jd_engagement *before; /* its version until now; NULL: none, or no touch, or the same */
     bool (*swept)(const struct jd_rule *rule); /* NULL: none is */
 };
+
+/* Was it a member itself, and not another attendee's touch of the engagement? */
+static bool had_member(const struct jd_alert *alert, const struct concern *concern)
+{
+    const struct jd_event *events = alert->evidence.items;
+    for (uint32_t i = 0; i < alert->evidence.count; i++)
+        if (jd_str_eq(events[i].engagement_id, concern->key) && jd_str_eq(events[i].hcp_id, concern->hcp))
+            return true;
+    return false;
+}
 
 /* Is an alert concerned? Of a pair nothing is cut off; what else the engagement is a member of was found. */
 static bool concerned(const struct jd_slot *slot, const struct jd_alert *alert, const struct concern *concern,
@@ -399,7 +410,7 @@ static void gather_instances(struct jd_step *step, struct jd_touches *view, stru
         rules = (rules | rules >> 1 | rules >> 2) & JD_SELECTOR_RULES;
         for (; rules != 0; rules &= rules - 1) {
             const struct jd_rule *rule = rule_at(program, w, rules);
-            if (wanted == NULL || wanted(rule))
+            if (rule->key == step->scope && (wanted == NULL || wanted(rule)))
                 gather_rule(step, view, rule, x, list);
         }
     }
@@ -459,7 +470,8 @@ static enum jd_cause cause_for(struct jd_step *step, const struct jd_rule *rule,
 {
     if (concern->key.ptr == NULL)
         return cause;
-    bool member = jd_evidence_names(alert, concern->key);
+    bool member =
+        concern->hcp.ptr != NULL ? had_member(alert, concern) : jd_evidence_names(alert, concern->key);
     if (!member && jd_evidence_is_cut(alert) && concern->before != NULL)
         member = was_member(step, rule, alert, concern->before);
     return member ? cause : JD_CAUSE_CORRECTED;
@@ -493,9 +505,10 @@ static void settle(struct jd_step *step, struct items *list, const struct concer
     }
 }
 
-void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const struct jd_engagement *before,
-                       enum jd_cause cause)
+void jd_alerts_refresh(struct jd_step *step, const struct jd_engagement *after,
+                       const struct jd_engagement *before, enum jd_cause cause)
 {
+    struct jd_str engagement_key = jd_engagement_key(&after->event, step->arena);
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct items list = {0};
     uint32_t hash = jd_hash32(engagement_key), from, to;
@@ -503,14 +516,18 @@ void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const
         before = NULL;
     if (before != NULL)
         gather_instances(step, &view, jd_touches_gone(&view, before), NULL, &list);
+    struct jd_str hcp;
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
         if (slot->hash == hash && (slot->flags & JD_SLOT_STANDS) &&
-            jd_str_eq(jd_slot_name(slot, step->arena), engagement_key))
+            jd_str_eq(jd_slot_engagement_key(slot, &hcp, step->arena), engagement_key))
             gather_instances(step, &view, jd_touches_open(&view, slot), NULL, &list);
     }
-    settle(step, &list, &(struct concern){.key = engagement_key, .before = before}, cause);
+    const struct concern concern = {.key = engagement_key,
+                                    .hcp = step->hcp.ptr == NULL ? after->event.hcp_id : (struct jd_str){0},
+                                    .before = before};
+    settle(step, &list, &concern, cause);
 }
 
 /* Looks again at the wanted rules, for every touch at or after `since`. */
@@ -627,14 +644,26 @@ void jd_alerts_review(struct jd_step *step)
 }
 
 /* The engagement that a deadline is about; NULL: it stands no more. */
-static const struct jd_slot *bearer_of(const struct jd_step *step, const struct jd_deadline_entry *deadline)
+/* The instances of the engagement that bears one, all of its attendees. False: it stands no more. */
+static bool gather_bearer(struct jd_step *step, struct jd_touches *view, const struct jd_rule *rule,
+                          const struct jd_deadline_entry *deadline, struct items *list)
 {
     uint8_t class;
-    struct jd_str name;
+    struct jd_str name, hcp;
     if (!jd_entry_id_parse(JD_ENTRY_ENGAGEMENT, deadline->engagement, &class, &name))
-        return NULL;
-    const struct jd_slot *bearer = jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, class, name, step->arena);
-    return bearer != NULL && (bearer->flags & JD_SLOT_STANDS) ? bearer : NULL;
+        return false;
+    uint32_t hash = jd_hash32(name), from, to;
+    bool any = false;
+    jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
+    for (; from < to; from++) {
+        const struct jd_slot *bearer = &step->state->slots[from];
+        if (bearer->hash != hash || bearer->class != class || !(bearer->flags & JD_SLOT_STANDS) ||
+            !jd_str_eq(jd_slot_engagement_key(bearer, &hcp, step->arena), name))
+            continue;
+        any = true;
+        gather_rule(step, view, rule, jd_touches_open(view, bearer), list);
+    }
+    return any;
 }
 
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
@@ -646,12 +675,9 @@ void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
         refresh_subjects(step, is_subject, JD_CAUSE_CORRECTED);
         return;
     }
-    const struct jd_slot *bearer = bearer_of(step, &deadline);
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct items list = {0};
-    if (rule != NULL && bearer != NULL)
-        gather_rule(step, &view, rule, jd_touches_open(&view, bearer), &list);
-    else if (rule != NULL && rule->kind->find_due != NULL)
+    if (rule != NULL && !gather_bearer(step, &view, rule, &deadline, &list) && rule->kind->find_due != NULL)
         gather_due(step, &view, rule, step->now - 1, &list);
     settle(step, &list, &(struct concern){0}, JD_CAUSE_CORRECTED);
 }
@@ -704,7 +730,8 @@ void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot)
     const uint64_t *bits = jd_slot_bits(step->fold, slot);
     for (uint32_t w = 0; (slot->flags & JD_SLOT_STANDS) && w < step->fold->selectors.words; w++)
         for (uint64_t rules = bits[w] & JD_SELECTOR_RULES; rules != 0; rules &= rules - 1)
-            remember(step, &view, rule_at(step->program, w, rules), slot);
+            if (rule_at(step->program, w, rules)->key == step->scope)
+                remember(step, &view, rule_at(step->program, w, rules), slot);
 }
 
 static bool has_touch_before(const struct jd_state *state, jd_time until)
@@ -726,14 +753,18 @@ void jd_alerts_unremember(struct jd_step *step, const struct jd_slot *slot)
         jd_step_delete(step, slot);
 }
 
-/* Is a version of this engagement among the members? A request may share its key with a touch. An alert whose
+/* Is a version of this engagement among the members? A request may share its key with a touch; under
+ * another key than the physician's, attendees share it, and versions are not remembered. An alert whose
  * evidence is cut and that does not stand goes with the first member that was kept. */
 static bool has_version(struct jd_step *step, const struct jd_rule *rule, const struct jd_alert *alert,
                         const struct jd_engagement *engagement)
 {
     const struct jd_event *events = alert->evidence.items;
     for (uint32_t i = 0; i < alert->evidence.count; i++)
-        if (jd_engagement_saw(engagement, &events[i]) != NULL)
+        if (step->hcp.ptr == NULL
+                ? jd_str_eq(events[i].hcp_id, engagement->event.hcp_id) &&
+                      jd_str_eq(events[i].engagement_id, jd_engagement_key(&engagement->event, step->arena))
+                : jd_engagement_saw(engagement, &events[i]) != NULL)
             return true;
     return rule != NULL && jd_evidence_is_cut(alert) && stands(alert) && jd_touch_stands(engagement) &&
            was_member(step, rule, alert, engagement);

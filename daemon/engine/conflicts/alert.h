@@ -16,11 +16,11 @@
 
 #include "engine/step.h"
 
-/* An engagement has another version than `before` (NULL: it had none, or the same), has lapsed, or its
- * hour has come: look again at every instance that it can change or could. `cause` is given to those that
+/* An engagement, now `after`, has another version than `before` (NULL: it had none, or the same), has lapsed,
+ * or its hour has come: look again at every instance that it can change or could. `cause` is given to those that
  * had it as a member and no longer hold. */
-void jd_alerts_refresh(struct jd_step *step, struct jd_str engagement_key, const struct jd_engagement *before,
-                       enum jd_cause cause);
+void jd_alerts_refresh(struct jd_step *step, const struct jd_engagement *after,
+                       const struct jd_engagement *before, enum jd_cause cause);
 /* The timer of an instance: its deadline has passed. */
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
 /* The physician's profile has changed: rules with civil windows, and those that read it, are looked at again. */

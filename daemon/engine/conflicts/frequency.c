@@ -17,6 +17,7 @@
 /* What some touches come to. */
 struct tally {
     struct jd_members members; /* those that count */
+    struct jd_touch *last;     /* of those that stand for their engagements */
     int64_t sum;               /* of weights, amounts, quantities; in JD_AMOUNT_SCALE */
     int64_t distinct, other_currency;
 };
@@ -60,18 +61,70 @@ static bool is_new_value(const struct jd_rule *rule, const struct tally *tally, 
     return true;
 }
 
-/* `members` has room: it is the array of those that were found, kept in place. */
-static void count(const struct jd_rule *rule, struct tally *tally, struct jd_touch *touch)
+/* Where each engagement is one touch, the array of those that were found has room for those that count. */
+static struct tally tally_in(const struct jd_touches *view, const struct jd_members *found)
+{
+    return view->shared ? (struct tally){0}
+                        : (struct tally){.members = {.items = found->items, .capacity = found->capacity}};
+}
+
+/* belongs: y counts, and with x. */
+static bool counts_with(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                        struct jd_touch *y)
+{
+    int64_t number;
+    jd_touch_load(view, y);
+    return part_of(rule, y->event, &number) == PART_COUNTS && jd_touches_same(view, rule, x, y);
+}
+
+static bool counts(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                   struct jd_touch *y)
+{
+    (void)x;
+    return counts_with(view, rule, y, y);
+}
+
+/* distinct: hcp counts every attendee. */
+static bool counts_attendees(const struct jd_rule *rule)
+{
+    return rule->measure == JD_MEASURE_DISTINCT && rule->measured.field == JD_FIELD_HCP_ID;
+}
+
+/* Does u stand for its engagement among those that count with it? */
+static bool represents(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *u)
+{
+    return counts_attendees(rule) || jd_touch_represents(view, rule, JD_SELECTOR_A, u, u, counts_with);
+}
+
+static void add(struct jd_touches *view, const struct jd_rule *rule, struct tally *tally,
+                struct jd_touch *touch)
+{
+    int64_t number;
+    (void)part_of(rule, touch->event, &number);
+    tally->sum += number;
+    if (rule->measure == JD_MEASURE_DISTINCT)
+        tally->distinct += is_new_value(rule, tally, touch);
+    jd_members_add(view, &tally->members, touch);
+}
+
+/* Counts a touch that shares the values of the others; sums take every attendee of its engagement. */
+static void count(struct jd_touches *view, const struct jd_rule *rule, struct tally *tally,
+                  struct jd_touch *touch)
 {
     int64_t number;
     enum part part = part_of(rule, touch->event, &number);
     tally->other_currency += part == PART_OTHER_CURRENCY;
-    if (part != PART_COUNTS)
+    if (part != PART_COUNTS || !represents(view, rule, touch))
         return;
-    tally->sum += number;
-    if (rule->measure == JD_MEASURE_DISTINCT)
-        tally->distinct += is_new_value(rule, tally, touch);
-    tally->members.items[tally->members.count++] = touch;
+    tally->last = touch;
+    add(view, rule, tally, touch);
+    if (!view->shared || (rule->measure != JD_MEASURE_AMOUNT && rule->measure != JD_MEASURE_QUANTITY))
+        return;
+    const struct jd_attendees *attendees = jd_touch_attendees(view, touch);
+    for (uint32_t i = 0; i < attendees->count && !jd_fault_bug("scope_attendees_sum"); i++)
+        if (attendees->items[i] != touch && jd_touch_is(view, rule, attendees->items[i], JD_SELECTOR_A) &&
+            counts_with(view, rule, touch, attendees->items[i]))
+            add(view, rule, tally, attendees->items[i]);
 }
 
 static struct jd_decimal total(const struct jd_rule *rule, const struct tally *tally)
@@ -110,9 +163,11 @@ static void tell_total(const struct jd_touches *view, const struct jd_rule *rule
 }
 
 static void hold(struct jd_touches *view, const struct jd_rule *rule, const struct jd_bounds *bounds,
-                 struct jd_instance *instance, const struct tally *tally, jd_time horizon,
+                 struct jd_instance *instance, struct tally *tally, jd_time horizon,
                  const struct jd_reading *reading)
 {
+    if (view->shared)
+        jd_members_sort(&tally->members);
     jd_instance_hold(view, instance, (const struct jd_touch *const *)tally->members.items,
                      tally->members.count);
     instance->observed = total(rule, tally);
@@ -128,12 +183,12 @@ static void hold(struct jd_touches *view, const struct jd_rule *rule, const stru
 /* ---- rolling, and one touch ---- */
 
 static void judge_touch(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *t,
-                        struct jd_instances *out)
+                        struct jd_instance *instance, const void *context)
 {
-    struct jd_instance *instance = jd_instances_bearer(view, out, t);
     int64_t number;
     struct jd_bounds bounds;
-    if (t->gone || !jd_bearer_valid(view, central, t))
+    (void)context;
+    if (!jd_bearer_valid(view, central, t))
         return;
     const struct jd_rule *rule = jd_rule_version(view, central, t);
     if (!jd_limits_at(view, rule, t, t->time, &bounds))
@@ -148,14 +203,14 @@ static void judge_touch(struct jd_touches *view, const struct jd_rule *central, 
         jd_why_pair(view, JD_WHY_NO_PART, t, NULL);
         return;
     }
-    struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
+    struct tally tally = tally_in(view, &found);
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
         jd_touch_load(view, u);
         if ((rule->period == JD_PERIOD_TOUCH ||
              jd_span_covers(bounds.within, u->time, u->zone, t->time, t->zone)) &&
             jd_touches_same(view, rule, t, u))
-            count(rule, &tally, u);
+            count(view, rule, &tally, u);
     }
     const struct jd_reading reading = {t, NULL};
     if (over(rule, &bounds, total(rule, &tally)))
@@ -167,14 +222,15 @@ static void judge_touch(struct jd_touches *view, const struct jd_rule *central, 
 static void find_touches(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                          struct jd_instances *out)
 {
+    const struct jd_bearing bearing = {JD_SELECTOR_A, counts_attendees(rule), counts, judge_touch, NULL};
     struct jd_members after = {&x, 1, 1};
     if (rule->period == JD_PERIOD_NONE) {
         if (x->gone)
-            judge_touch(view, rule, x, out);
+            jd_judge_bearer(view, rule, &bearing, x, out);
         after = jd_members_find(view, rule, JD_SELECTOR_A, x->time, x->time + jd_rule_within_reach(rule));
     }
     for (uint32_t i = 0; i < after.count; i++)
-        judge_touch(view, rule, after.items[i], out);
+        jd_judge_bearer(view, rule, &bearing, after.items[i], out);
 }
 
 /* ---- calendar ---- */
@@ -200,7 +256,7 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
     const struct jd_bounds own = {rule->limit, &rule->within};
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
                                               period->end * JD_DAY + zones_apart);
-    struct tally tally = {.members = {.items = found.items, .capacity = found.capacity}};
+    struct tally tally = tally_in(view, &found);
     if (!rule->each && rule->version_count == 0 && rule->limits == NULL &&
         !can_be_over(rule, &own, found.count) && !jd_why_asked(view))
         return tally;
@@ -210,7 +266,7 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
         int64_t day = jd_local_day(u->zone, u->time);
         if (day >= period->first && day < period->end - jd_fault_bug("kind_calendar") &&
             jd_touches_same(view, rule, x, u))
-            count(rule, &tally, u);
+            count(view, rule, &tally, u);
     }
     return tally;
 }
@@ -228,10 +284,53 @@ static bool period_holds(struct jd_touches *view, const struct jd_rule *rule, co
 {
     if (tally->members.count == 0)
         return false;
-    struct jd_touch *last = tally->members.items[tally->members.count - 1];
+    struct jd_touch *last = tally->last;
     jd_time end = jd_local_instant(last->zone, period->end * JD_DAY) - 1;
     return jd_rule_valid(rule, end) && jd_limits_at(view, rule, last, end, bounds) &&
            over(rule, bounds, total(rule, tally));
+}
+
+/* A touch's period as a whole. */
+struct whole {
+    struct jd_touch *of;
+    struct jd_calendar period;
+    struct tally tally;
+    const struct jd_rule *version; /* of the rule, as the period's market has it */
+    struct jd_bounds bounds;
+    bool holds;
+};
+
+static struct whole whole_of(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x)
+{
+    jd_touch_load(view, x);
+    struct whole whole = {.of = x, .bounds = {rule->limit, &rule->within}};
+    whole.period = jd_calendar_of(rule->period, jd_local_day(x->zone, x->time), view->arena);
+    whole.tally = tally_period(view, rule, x, &whole.period);
+    whole.version = version_of(view, rule, &whole.tally);
+    whole.holds = period_holds(view, whole.version, &whole.tally, &whole.period, &whole.bounds);
+    return whole;
+}
+
+static void hold_whole(struct jd_touches *view, struct whole *whole, struct jd_instance *instance)
+{
+    const struct jd_reading none = {NULL, NULL};
+    if (whole->holds)
+        hold(view, whole->version, &whole->bounds, instance, &whole->tally,
+             whole->period.end * JD_DAY + zones_apart, &none);
+}
+
+/* report: each. `context`: the period that is looked at, which is u's, too, unless an attendee of its engagement
+ * stands for it elsewhere. */
+static void judge_each(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *u,
+                       struct jd_instance *instance, const void *context)
+{
+    struct whole whole = *(const struct whole *)context;
+    int64_t day = jd_local_day(u->zone, u->time);
+    if (day < whole.period.first || day >= whole.period.end || !jd_touches_same(view, rule, whole.of, u))
+        whole = whole_of(view, rule, u);
+    for (uint32_t i = 0; i < whole.tally.members.count; i++)
+        if (whole.tally.members.items[i] == u)
+            hold_whole(view, &whole, instance);
 }
 
 static void find_period(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -239,29 +338,19 @@ static void find_period(struct jd_touches *view, const struct jd_rule *rule, str
 {
     if (!jd_touch_takes_part(view, rule, x))
         return;
-    jd_touch_load(view, x);
-    struct jd_calendar period = jd_calendar_of(rule->period, jd_local_day(x->zone, x->time), view->arena);
-    struct tally tally = tally_period(view, rule, x, &period);
-    const struct jd_rule *version = version_of(view, rule, &tally);
-    struct jd_bounds bounds = {rule->limit, &rule->within};
-    bool holds = period_holds(view, version, &tally, &period, &bounds);
-    if (!holds)
-        tell_total(view, version, x, &bounds, total(rule, &tally));
-    const jd_time horizon = period.end * JD_DAY + zones_apart;
-    const struct jd_reading none = {NULL, NULL};
+    struct whole whole = whole_of(view, rule, x);
+    if (!whole.holds)
+        tell_total(view, whole.version, x, &whole.bounds, total(rule, &whole.tally));
     if (!rule->each) {
         struct jd_instance *instance =
-            jd_instances_add(out, name_period(view, rule, x, period.label), rule->same_count + 1);
-        if (holds)
-            hold(view, version, &bounds, instance, &tally, horizon, &none);
+            jd_instances_add(out, name_period(view, rule, x, whole.period.label), rule->same_count + 1);
+        hold_whole(view, &whole, instance);
         return;
     }
-    (void)jd_instances_bearer(view, out, x); /* it may have left the period, or no longer count */
-    for (uint32_t i = 0; i < tally.members.count; i++) {
-        struct jd_instance *instance = jd_instances_bearer(view, out, tally.members.items[i]);
-        if (holds)
-            hold(view, version, &bounds, instance, &tally, horizon, &none);
-    }
+    const struct jd_bearing bearing = {JD_SELECTOR_A, counts_attendees(rule), counts, judge_each, &whole};
+    jd_judge_bearer(view, rule, &bearing, x, out); /* it may have left the period, or no longer count */
+    for (uint32_t i = 0; i < whole.tally.members.count; i++)
+        jd_judge_bearer(view, rule, &bearing, whole.tally.members.items[i], out);
 }
 
 /* ---- from the first ---- */
@@ -284,10 +373,12 @@ static struct jd_members chain_of(struct jd_touches *view, const struct jd_rule 
     }
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, since, JD_TIME_MAX);
     uint32_t count = 0;
+    int64_t number;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *u = found.items[i];
         jd_touch_load(view, u);
-        if (jd_touches_same(view, rule, x, u))
+        if (jd_touches_same(view, rule, x, u) &&
+            (part_of(rule, u->event, &number) != PART_COUNTS || represents(view, rule, u)))
             found.items[count++] = u;
     }
     found.count = count;
@@ -306,15 +397,78 @@ static bool next_period(struct jd_touches *view, const struct jd_rule *rule, con
     struct jd_touch *first = chain->items[*at];
     *end = jd_span_end(&rule->within, first->time, first->zone);
     *tally = (struct tally){0};
-    tally->members.items = jd_arena_array(view->arena, chain->count - *at, sizeof(struct jd_touch *));
     uint32_t i = *at; /* those in another currency at the same instant lie before the first */
     while (i > 0 && chain->items[i - 1]->time == first->time)
         i--;
     for (; i < chain->count && chain->items[i]->time < *end + jd_fault_bug("kind_first"); i++)
         if (i >= *at || part_of(rule, chain->items[i]->event, &number) == PART_OTHER_CURRENCY)
-            count(rule, tally, chain->items[i]);
+            count(view, rule, tally, chain->items[i]);
     *at = i;
     return true;
+}
+
+/* A period, and the chain that it is of. */
+struct link {
+    struct tally tally;
+    jd_time horizon;
+    const struct jd_rule *version; /* of the rule, as the period's market has it */
+    struct jd_bounds bounds;
+    bool holds;
+    struct link *next;
+};
+struct links {
+    struct jd_touch *of; /* who shares the values of those in the chain */
+    struct jd_members chain;
+    struct link *first;
+};
+
+static struct links links_of(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x)
+{
+    jd_touch_load(view, x);
+    struct links links = {.of = x, .chain = chain_of(view, rule, x)};
+    struct link **last = &links.first;
+    struct tally tally;
+    jd_time end;
+    for (uint32_t at = 0; next_period(view, rule, &links.chain, &at, &tally, &end); last = &(*last)->next) {
+        *last = jd_arena_alloc(view->arena, sizeof **last);
+        /* Whatever the zone becomes, the period is over by then: what is final stays so. */
+        const struct jd_rule *version = version_of(view, rule, &tally);
+        **last = (struct link){.tally = tally,
+                               .horizon = tally.members.items[0]->time + jd_span_reach(&rule->within),
+                               .version = version,
+                               .bounds = {rule->limit, &rule->within}};
+        struct link *link = *last;
+        if (!jd_rule_valid(rule, end - 1) || !jd_limits_at(view, version, tally.last, end - 1, &link->bounds))
+            continue;
+        link->holds = over(version, &link->bounds, total(rule, &tally));
+        if (!link->holds)
+            tell_total(view, version, tally.members.items[0], &link->bounds, total(rule, &tally));
+    }
+    return links;
+}
+
+/* Does a period have its instance, or one of them, from this touch? */
+static bool is_named_by(const struct jd_rule *rule, const struct link *link, const struct jd_touch *touch)
+{
+    const struct jd_members *members = &link->tally.members;
+    for (uint32_t i = 0; i < (rule->each ? members->count : 1); i++)
+        if (members->items[i] == touch)
+            return true;
+    return false;
+}
+
+/* `context`: the chain that is looked at, which is r's, too, unless an attendee of its engagement stands for it in
+ * another. */
+static void judge_first(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *r,
+                        struct jd_instance *instance, const void *context)
+{
+    const struct jd_reading none = {NULL, NULL};
+    struct links links = *(const struct links *)context;
+    if (!jd_touches_same(view, rule, links.of, r))
+        links = links_of(view, rule, r);
+    for (struct link *link = links.first; link != NULL; link = link->next)
+        if (link->holds && is_named_by(rule, link, r))
+            hold(view, link->version, &link->bounds, instance, &link->tally, link->horizon, &none);
 }
 
 static void find_from_first(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -322,32 +476,12 @@ static void find_from_first(struct jd_touches *view, const struct jd_rule *rule,
 {
     if (!jd_touch_takes_part(view, rule, x))
         return;
-    jd_touch_load(view, x);
-    struct jd_members chain = chain_of(view, rule, x);
-    const struct jd_reading none = {NULL, NULL};
-    struct tally tally;
-    jd_time end;
+    struct links links = links_of(view, rule, x);
+    const struct jd_bearing bearing = {JD_SELECTOR_A, counts_attendees(rule), counts, judge_first, &links};
     /* Every touch may have begun a period before, or bear an instance of its own. */
-    (void)jd_instances_bearer(view, out, x);
-    for (uint32_t i = 0; i < chain.count; i++)
-        (void)jd_instances_bearer(view, out, chain.items[i]);
-    for (uint32_t at = 0; next_period(view, rule, &chain, &at, &tally, &end);) {
-        const struct jd_rule *version = version_of(view, rule, &tally);
-        struct jd_touch *last = tally.members.items[tally.members.count - 1];
-        struct jd_bounds bounds;
-        if (!jd_rule_valid(rule, end - 1) || !jd_limits_at(view, version, last, end - 1, &bounds))
-            continue;
-        if (!over(version, &bounds, total(rule, &tally))) {
-            tell_total(view, version, tally.members.items[0], &bounds, total(rule, &tally));
-            continue;
-        }
-        /* Whatever the zone becomes, the period is over by then: what is final stays so. */
-        jd_time horizon = tally.members.items[0]->time + jd_span_reach(&rule->within);
-        uint32_t bearers = rule->each ? tally.members.count : 1;
-        for (uint32_t i = 0; i < bearers; i++)
-            hold(view, version, &bounds, jd_instances_bearer(view, out, tally.members.items[i]), &tally,
-                 horizon, &none);
-    }
+    jd_judge_bearer(view, rule, &bearing, x, out);
+    for (uint32_t i = 0; i < links.chain.count; i++)
+        jd_judge_bearer(view, rule, &bearing, links.chain.items[i], out);
 }
 
 bool jd_frequency_remember(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

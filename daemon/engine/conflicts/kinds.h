@@ -5,7 +5,12 @@
 #include "engine/conflicts/conflicts.h"
 #include "engine/touches.h"
 
-/* Touches by (time, engagement key). */
+/* One reading of an instance as (a, b) for `severity:`; what a kind does not have is NULL. */
+struct jd_reading {
+    struct jd_touch *a, *b;
+};
+
+/* Touches by (time, engagement key, physician). */
 struct jd_members {
     struct jd_touch **items;
     uint32_t count, capacity;
@@ -23,7 +28,7 @@ bool jd_rule_asks(const struct jd_touches *view, const struct jd_rule *rule, con
 /* Is the touch that an instance is for inside valid_from .. valid_to? */
 bool jd_bearer_valid(const struct jd_touches *view, const struct jd_rule *rule,
                      const struct jd_touch *bearer);
-/* By (time, engagement key). */
+/* By (time, engagement key, physician). */
 int jd_touch_order(const struct jd_touch *x, const struct jd_touch *y);
 
 /* `same:` alone, or `same:` and `different:`; a touch that lacks a named field takes no part. Loads both. */
@@ -50,13 +55,52 @@ const struct jd_rule *jd_rule_version(struct jd_touches *view, const struct jd_r
 /* How far the longest `within` of the rule's versions reaches, ms. */
 int64_t jd_rule_within_reach(const struct jd_rule *rule);
 
+/* ---- several attendees ----
+ *
+ * Under another key than a physician an engagement may be several touches. Where times or numbers of touches matter,
+ * one stands for it: of those that match and belong to what is judged the first by (time, physician). */
+
+/* Does y belong to x? What a kind asks of a touch before one of an engagement is chosen. */
+typedef bool jd_belongs(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                        struct jd_touch *y);
+/* Does u stand for its engagement among those that match `place` and belong to x? Under a physician it does. */
+bool jd_touch_represents(struct jd_touches *view, const struct jd_rule *rule, enum jd_selector_place place,
+                         struct jd_touch *x, struct jd_touch *u, jd_belongs *belongs);
+
+/* The ways in which x and y, or others of their engagements, are a pair, the one with the earlier a first. Loads
+ * what it gives. */
+uint32_t jd_pair_ways(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                      struct jd_touch *y, struct jd_reading ways[2]);
+
+/* The rule as the market of the later of the two has it. */
+const struct jd_rule *jd_way_version(struct jd_touches *view, const struct jd_rule *rule,
+                                     const struct jd_reading *way);
+
+/* Judges the instance that bears x's name: jd_judge for x, or for each touch that stands for its engagement, one for
+ * each set of values of `same:` (`each`: for every one); the first of those that hold counts. `belongs`: beside the
+ * selector `place`, of (x, x). */
+typedef void jd_judge(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *touch,
+                      struct jd_instance *instance, const void *context);
+struct jd_bearing {
+    enum jd_selector_place place;
+    bool each;
+    jd_belongs *belongs;
+    jd_judge *judge;
+    const void *context; /* of judge */
+};
+void jd_judge_bearer(struct jd_touches *view, const struct jd_rule *rule, const struct jd_bearing *bearing,
+                     struct jd_touch *x, struct jd_instances *out);
+/* belongs: it has every field that `same:` and `different:` name. */
+jd_belongs jd_touch_is_complete;
+/* belongs: jd_touches_belong, of y before x. */
+jd_belongs jd_touch_belongs_before;
+/* Appends; the list grows in the view's arena. */
+void jd_members_add(struct jd_touches *view, struct jd_members *list, struct jd_touch *touch);
+void jd_members_sort(struct jd_members *list);
+
 /* PREVENTABLE while a member is planned and its time lies ahead. */
 enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now);
 
-/* One reading of an instance as (a, b) for `severity:`; what a kind does not have is NULL. */
-struct jd_reading {
-    const struct jd_touch *a, *b;
-};
 /* The first case that holds for some reading. Phase and observed of the instance are set. */
 enum jd_severity jd_severity_of(const struct jd_rule *rule, const struct jd_instance *instance,
                                 const struct jd_reading *readings, uint32_t count);
@@ -67,8 +111,8 @@ struct jd_instance *jd_instances_add(struct jd_instances *list, const struct jd_
 void jd_instance_hold(struct jd_touches *view, struct jd_instance *instance,
                       const struct jd_touch *const *members, uint32_t count);
 /* A pair that holds; horizon: the later of the two. */
-struct jd_instance *jd_instances_pair(struct jd_touches *view, struct jd_instances *list, struct jd_touch *x,
-                                      struct jd_touch *y);
+struct jd_instance *jd_instances_pair(struct jd_touches *view, struct jd_instances *list,
+                                      const struct jd_touch *x, const struct jd_touch *y);
 /* An instance that bears a touch's name. */
 struct jd_instance *jd_instances_bearer(struct jd_touches *view, struct jd_instances *list,
                                         struct jd_touch *bearer);

@@ -15,7 +15,8 @@ int jd_touch_order(const struct jd_touch *x, const struct jd_touch *y)
 {
     if (x->time != y->time)
         return x->time < y->time ? -1 : 1;
-    return jd_str_cmp(x->key, y->key);
+    int order = jd_str_cmp(x->key, y->key);
+    return order != 0 ? order : jd_str_cmp(x->hcp, y->hcp);
 }
 
 static uint32_t selector_of(const struct jd_touches *view, const struct jd_rule *rule,
@@ -45,7 +46,7 @@ bool jd_bearer_valid(const struct jd_touches *view, const struct jd_rule *rule, 
     return valid;
 }
 
-static void add(struct jd_touches *view, struct jd_members *list, struct jd_touch *touch)
+void jd_members_add(struct jd_touches *view, struct jd_members *list, struct jd_touch *touch)
 {
     if (list->count == list->capacity)
         list->items =
@@ -56,11 +57,23 @@ static void add(struct jd_touches *view, struct jd_members *list, struct jd_touc
 /* They come by time. */
 static void insert(struct jd_touches *view, struct jd_members *list, struct jd_touch *touch)
 {
-    add(view, list, touch);
+    jd_members_add(view, list, touch);
     uint32_t at = list->count - 1;
     for (; at > 0 && jd_touch_order(list->items[at - 1], touch) > 0; at--)
         list->items[at] = list->items[at - 1];
     list->items[at] = touch;
+}
+
+void jd_members_sort(struct jd_members *list)
+{
+    for (uint32_t i = 1; i < list->count;
+         i++) { /* nearly sorted: attendees of one engagement come together */
+        struct jd_touch *touch = list->items[i];
+        uint32_t at = i;
+        for (; at > 0 && jd_touch_order(list->items[at - 1], touch) > 0; at--)
+            list->items[at] = list->items[at - 1];
+        list->items[at] = touch;
+    }
 }
 
 struct jd_members jd_members_find(struct jd_touches *view, const struct jd_rule *rule,
@@ -211,6 +224,129 @@ int64_t jd_rule_within_reach(const struct jd_rule *rule)
     return reach;
 }
 
+/* ---- several attendees ---- */
+
+bool jd_touch_represents(struct jd_touches *view, const struct jd_rule *rule, enum jd_selector_place place,
+                         struct jd_touch *x, struct jd_touch *u, jd_belongs *belongs)
+{
+    if (!view->shared || jd_fault_bug("scope_attendees_all"))
+        return true;
+    const struct jd_attendees *attendees = jd_touch_attendees(view, u);
+    for (uint32_t i = 0; i < attendees->count && attendees->items[i] != u; i++)
+        if (jd_touch_is(view, rule, attendees->items[i], place) &&
+            belongs(view, rule, x, attendees->items[i]))
+            return false;
+    return true;
+}
+
+/* The first touches of x's and y's engagements of which the one is a and the other b, and that belong together. */
+static bool way_of(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                   struct jd_touch *y, struct jd_reading *way)
+{
+    const struct jd_attendees *as = jd_touch_attendees(view, x), *bs = jd_touch_attendees(view, y);
+    for (uint32_t i = 0; i < as->count; i++)
+        for (uint32_t k = 0; k < bs->count && jd_touch_is(view, rule, as->items[i], JD_SELECTOR_A); k++) {
+            struct jd_touch *a = as->items[i], *b = bs->items[k];
+            if (!jd_touch_is(view, rule, b, JD_SELECTOR_B))
+                continue;
+            jd_touch_load(view, a);
+            jd_touch_load(view, b);
+            *way = (struct jd_reading){a, b};
+            if (jd_touches_belong(view, rule, a, b) && !jd_touches_joint(view, rule, a, b))
+                return true;
+        }
+    return false;
+}
+
+uint32_t jd_pair_ways(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                      struct jd_touch *y, struct jd_reading ways[2])
+{
+    if (!view->shared) {
+        jd_touch_load(view, x);
+        jd_touch_load(view, y);
+        if (!jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
+            return 0;
+        uint32_t found = 0;
+        if (jd_touch_is(view, rule, x, JD_SELECTOR_A) && jd_touch_is(view, rule, y, JD_SELECTOR_B) &&
+            jd_touches_linked(rule, x, y))
+            ways[found++] = (struct jd_reading){x, y};
+        if (jd_touch_is(view, rule, y, JD_SELECTOR_A) && jd_touch_is(view, rule, x, JD_SELECTOR_B) &&
+            jd_touches_linked(rule, y, x))
+            ways[found++] = (struct jd_reading){y, x};
+        return found;
+    }
+    uint32_t count = way_of(view, rule, x, y, &ways[0]);
+    count += way_of(view, rule, y, x, &ways[count]);
+    if (count == 2 && jd_touch_order(ways[1].a, ways[0].a) < 0) {
+        struct jd_reading swap = ways[0];
+        ways[0] = ways[1];
+        ways[1] = swap;
+    }
+    return count;
+}
+
+const struct jd_rule *jd_way_version(struct jd_touches *view, const struct jd_rule *rule,
+                                     const struct jd_reading *way)
+{
+    return jd_rule_version(view, rule, jd_touch_order(way->a, way->b) < 0 ? way->b : way->a);
+}
+
+bool jd_touch_is_complete(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                          struct jd_touch *y)
+{
+    (void)x;
+    return jd_touch_takes_part(view, rule, y);
+}
+
+bool jd_touch_belongs_before(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                             struct jd_touch *y)
+{
+    return jd_touches_belong(view, rule, y, x);
+}
+
+/* Does what one comes to go before what was found so far? */
+static bool goes_before(const struct jd_instance *one, const struct jd_instance *so_far)
+{
+    return one->status != JD_STATUS_NONE && (so_far->status == JD_STATUS_NONE ||
+                                             jd_touch_order(one->members[one->member_count - 1],
+                                                            so_far->members[so_far->member_count - 1]) < 0);
+}
+
+static bool belongs_alike(struct jd_touches *view, const struct jd_rule *rule,
+                          const struct jd_bearing *bearing, struct jd_touch *x, struct jd_touch *y)
+{
+    return jd_touch_is(view, rule, y, bearing->place) && bearing->belongs(view, rule, y, y) &&
+           jd_touches_same(view, rule, x, y);
+}
+
+void jd_judge_bearer(struct jd_touches *view, const struct jd_rule *rule, const struct jd_bearing *bearing,
+                     struct jd_touch *x, struct jd_instances *out)
+{
+    struct jd_instance *instance = jd_instances_bearer(view, out, x);
+    if (!view->shared) {
+        if (!x->gone)
+            bearing->judge(view, rule, x, instance, bearing->context);
+        return;
+    }
+    const struct jd_attendees *attendees = jd_touch_attendees(view, x);
+    for (uint32_t i = 0; i < attendees->count; i++) {
+        struct jd_touch *touch = attendees->items[i];
+        bool stands = belongs_alike(view, rule, bearing, touch, touch);
+        for (uint32_t k = 0; stands && !bearing->each && k < i; k++)
+            stands = !belongs_alike(view, rule, bearing, touch, attendees->items[k]);
+        if (!stands)
+            continue;
+        struct jd_instance one = *instance;
+        one.status = JD_STATUS_NONE;
+        one.deadline = JD_NEVER;
+        bearing->judge(view, rule, touch, &one, bearing->context);
+        jd_time deadline = one.deadline < instance->deadline ? one.deadline : instance->deadline;
+        if (goes_before(&one, instance))
+            *instance = one;
+        instance->deadline = deadline;
+    }
+}
+
 /* ---- what an instance comes to ---- */
 
 enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now)
@@ -297,8 +433,8 @@ void jd_instance_hold(struct jd_touches *view, struct jd_instance *instance,
     instance->phase = jd_members_phase(copy, count, view->now);
 }
 
-struct jd_instance *jd_instances_pair(struct jd_touches *view, struct jd_instances *list, struct jd_touch *x,
-                                      struct jd_touch *y)
+struct jd_instance *jd_instances_pair(struct jd_touches *view, struct jd_instances *list,
+                                      const struct jd_touch *x, const struct jd_touch *y)
 {
     struct jd_str p = jd_touch_name(x, view->arena), q = jd_touch_name(y, view->arena);
     struct jd_str *parts = jd_arena_array(list->arena, 2, sizeof *parts);

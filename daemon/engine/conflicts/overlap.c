@@ -10,31 +10,43 @@ static jd_time end_of(const struct jd_rule *rule, const struct jd_touch *touch)
                                              : touch->time + rule->durations[touch->event->channel];
 }
 
-static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x, struct jd_touch *y,
-                 bool x_first, bool y_first, struct jd_instances *out)
+/* For how long both last at once, ms. */
+static int64_t shared_time(struct jd_touches *view, const struct jd_rule *central,
+                           const struct jd_reading *way)
 {
+    const struct jd_rule *rule = jd_way_version(view, central, way);
+    const struct jd_touch *x = way->a, *y = way->b;
+    jd_time start = x->time > y->time ? x->time : y->time;
+    jd_time x_end = end_of(rule, x), y_end = end_of(rule, y), end = x_end < y_end ? x_end : y_end;
+    return end - start;
+}
+
+static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x, struct jd_touch *y,
+                 struct jd_instances *out)
+{
+    struct jd_reading ways[2];
     if (jd_touch_same_engagement(x, y))
         return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);
-    const struct jd_rule *version = jd_rule_version(view, rule, jd_touch_order(x, y) < 0 ? y : x);
-    jd_time start = x->time > y->time ? x->time : y->time;
-    jd_time x_end = end_of(version, x), y_end = end_of(version, y), end = x_end < y_end ? x_end : y_end;
-    if (start >= end + jd_fault_bug("kind_overlap")) {
-        jd_why_number(view, JD_WHY_NO_OVERLAP, x, y, (struct jd_decimal){start - end, 0},
-                      (struct jd_decimal){0, 0}, JD_UNIT_MS);
+    int64_t time = shared_time(view, rule, &(struct jd_reading){x, y});
+    if (!view->shared && time + jd_fault_bug("kind_overlap") <= 0) {
+        jd_why_number(view, JD_WHY_NO_OVERLAP, x, y, (struct jd_decimal){-time, 0}, (struct jd_decimal){0, 0},
+                      JD_UNIT_MS);
         return;
     }
-    if (!jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
+    uint32_t count = 0, all = jd_pair_ways(view, rule, x, y, ways);
+    for (uint32_t i = 0; i < all; i++)
+        if (shared_time(view, rule, &ways[i]) + jd_fault_bug("kind_overlap") > 0)
+            ways[count++] = ways[i];
+    if (count == 0)
         return;
-    struct jd_instance *found = jd_instances_pair(view, out, x, y);
-    found->version = version;
-    found->observed = (struct jd_decimal){end - start, 0};
+    struct jd_instance *found = jd_instances_pair(view, out, ways[0].a, ways[0].b);
+    found->observed = (struct jd_decimal){shared_time(view, rule, &ways[0]), 0};
     found->limit = (struct jd_decimal){0, 0};
     found->unit = JD_UNIT_MS;
-    const struct jd_reading readings[] = {{x, y}, {y, x}};
-    found->severity =
-        jd_severity_of(version, found, x_first ? readings : readings + 1, x_first && y_first ? 2 : 1);
+    found->version = jd_way_version(view, rule, &ways[0]);
+    found->severity = jd_severity_of(found->version, found, ways, count);
 }
 
 void jd_overlap_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
@@ -49,12 +61,11 @@ void jd_overlap_find(struct jd_touches *view, const struct jd_rule *rule, struct
     if (is_a)
         found = jd_members_find(view, rule, JD_SELECTOR_B, from, to);
     for (uint32_t i = 0; i < found.count; i++)
-        look(view, rule, x, found.items[i], true,
-             is_b && jd_touch_is(view, rule, found.items[i], JD_SELECTOR_A), out);
+        look(view, rule, x, found.items[i], out);
     found.count = 0;
     if (is_b)
         found = jd_members_find(view, rule, JD_SELECTOR_A, from, to);
     for (uint32_t i = 0; i < found.count; i++)
         if (!is_a || !jd_touch_is(view, rule, found.items[i], JD_SELECTOR_B))
-            look(view, rule, x, found.items[i], false, true, out);
+            look(view, rule, x, found.items[i], out);
 }

@@ -7,6 +7,25 @@
 #include "engine/limits.h"
 #include "engine/time.h"
 
+static const struct jd_span *within_of(struct jd_touches *view, const struct jd_rule *rule,
+                                       const struct jd_reading *way)
+{
+    return jd_limits_within(view, jd_way_version(view, rule, way),
+                            jd_touch_order(way->a, way->b) < 0 ? way->b : way->a);
+}
+
+/* Not inside where no line of a table says how far. */
+static struct jd_distance distance_of(struct jd_touches *view, const struct jd_rule *rule,
+                                      const struct jd_reading *way)
+{
+    const struct jd_span *within = within_of(view, rule, way);
+    const struct jd_touch *early = jd_touch_order(way->a, way->b) < 0 ? way->a : way->b;
+    const struct jd_touch *late = early == way->a ? way->b : way->a;
+    if (within == NULL)
+        return (struct jd_distance){0};
+    return jd_span_distance(within, early->time, early->zone, late->time, late->zone);
+}
+
 static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                  const struct jd_slot *slot, struct jd_instances *out)
 {
@@ -20,34 +39,34 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
         return;
     jd_touch_load(view, x);
     jd_touch_load(view, y);
-    x_first = x_first && jd_touches_linked(rule, x, y);
-    y_first = y_first && jd_touches_linked(rule, y, x);
-    if (!x_first && !y_first) {
+    if (!view->shared && !(x_first && jd_touches_linked(rule, x, y)) &&
+        !(y_first && jd_touches_linked(rule, y, x))) {
         jd_why_pair(view, JD_WHY_LINK, x, y);
         return;
     }
-    struct jd_touch *early = jd_touch_order(x, y) < 0 ? x : y, *late = early == x ? y : x;
-    const struct jd_rule *version = jd_rule_version(view, rule, late);
-    const struct jd_span *within = jd_limits_within(view, version, late);
-    if (within == NULL)
-        return;
-    struct jd_distance distance = jd_span_distance(within, early->time, early->zone, late->time, late->zone);
-    if (!distance.inside) {
-        jd_why_number(view, JD_WHY_APART, x, y, (struct jd_decimal){distance.observed, 0},
-                      (struct jd_decimal){distance.limit, 0}, distance.unit);
+    struct jd_distance apart = distance_of(view, rule, &(struct jd_reading){x, y});
+    if (!view->shared && !apart.inside) {
+        if (within_of(view, rule, &(struct jd_reading){x, y}) == NULL)
+            return;
+        jd_why_number(view, JD_WHY_APART, x, y, (struct jd_decimal){apart.observed, 0},
+                      (struct jd_decimal){apart.limit, 0}, apart.unit);
         return;
     }
-    if (!jd_touches_compared(view, rule, x, y) || jd_touches_joint(view, rule, x, y))
+    struct jd_reading ways[2];
+    uint32_t count = 0, all = jd_pair_ways(view, rule, x, y, ways);
+    for (uint32_t i = 0; i < all; i++)
+        if (distance_of(view, rule, &ways[i]).inside)
+            ways[count++] = ways[i];
+    if (count == 0)
         return;
-    struct jd_instance *found = jd_instances_pair(view, out, x, y);
-    found->version = version;
+    struct jd_distance distance = distance_of(view, rule, &ways[0]);
+    struct jd_instance *found = jd_instances_pair(view, out, ways[0].a, ways[0].b);
     found->observed = (struct jd_decimal){distance.observed, 0};
     found->limit = (struct jd_decimal){distance.limit, 0};
     found->unit = distance.unit;
-    found->within = within;
-    const struct jd_reading readings[] = {{x, y}, {y, x}};
-    found->severity =
-        jd_severity_of(version, found, x_first ? readings : readings + 1, x_first && y_first ? 2 : 1);
+    found->version = jd_way_version(view, rule, &ways[0]);
+    found->severity = jd_severity_of(found->version, found, ways, count);
+    found->within = within_of(view, rule, &ways[0]);
 }
 
 void jd_proximity_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

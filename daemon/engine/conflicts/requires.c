@@ -17,7 +17,8 @@ static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, const
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         if (jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside &&
-            jd_touches_belong(view, rule, a, b)) {
+            jd_touches_belong(view, rule, a, b) &&
+            jd_touch_represents(view, rule, JD_SELECTOR_A, b, a, jd_touch_belongs_before)) {
             jd_why_pair(view, JD_WHY_ANSWERED, b, a);
             return true;
         }
@@ -26,10 +27,10 @@ static bool satisfied(struct jd_touches *view, const struct jd_rule *rule, const
 }
 
 static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
-                  struct jd_instances *out)
+                  struct jd_instance *instance, const void *context)
 {
-    struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_bearer_valid(view, central, b) || !jd_touch_takes_part(view, central, b))
+    (void)context;
+    if (!jd_bearer_valid(view, central, b) || !jd_touch_takes_part(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     const struct jd_span *within = jd_limits_within(view, rule, b);
@@ -50,13 +51,14 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
 void jd_requires_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                       struct jd_instances *out)
 {
+    static const struct jd_bearing bearing = {JD_SELECTOR_B, false, jd_touch_is_complete, judge, NULL};
     if (jd_touch_is(view, rule, x, JD_SELECTOR_B))
-        judge(view, rule, x, out);
+        jd_judge_bearer(view, rule, &bearing, x, out);
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A))
         return;
     struct jd_members after =
         jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
         if (!jd_touch_same_engagement(after.items[i], x))
-            judge(view, rule, after.items[i], out);
+            jd_judge_bearer(view, rule, &bearing, after.items[i], out);
 }

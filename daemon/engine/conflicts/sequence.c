@@ -6,6 +6,14 @@
 #include "engine/limits.h"
 #include "engine/time.h"
 
+static bool belongs(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *b,
+                    struct jd_touch *a)
+{
+    jd_touch_load(view, a);
+    jd_touch_load(view, b);
+    return jd_touches_belong(view, rule, a, b) && !jd_touches_joint(view, rule, a, b);
+}
+
 /* The latest a before b that belongs to it. */
 static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *rule,
                                const struct jd_span *within, struct jd_touch *b)
@@ -24,7 +32,7 @@ static struct jd_touch *latest(struct jd_touches *view, const struct jd_rule *ru
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         if (jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside &&
-            jd_touches_belong(view, rule, a, b) && !jd_touches_joint(view, rule, a, b))
+            belongs(view, rule, b, a) && jd_touch_represents(view, rule, JD_SELECTOR_A, b, a, belongs))
             return a;
     }
     return NULL;
@@ -37,7 +45,8 @@ static bool between(struct jd_touches *view, const struct jd_rule *rule, struct 
         return false;
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_C, a->time + 1, b->time - 1);
     for (uint32_t i = 0; i < found.count; i++) {
-        if (!jd_touches_same(view, rule, a, found.items[i]))
+        if (!jd_touches_same(view, rule, a, found.items[i]) ||
+            !jd_touch_represents(view, rule, JD_SELECTOR_C, a, found.items[i], jd_touches_same))
             continue;
         jd_why_pair(view, JD_WHY_BETWEEN, b, found.items[i]);
         return true;
@@ -46,10 +55,10 @@ static bool between(struct jd_touches *view, const struct jd_rule *rule, struct 
 }
 
 static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
-                  struct jd_instances *out)
+                  struct jd_instance *instance, const void *context)
 {
-    struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_bearer_valid(view, central, b))
+    (void)context;
+    if (!jd_bearer_valid(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     const struct jd_span *within = jd_limits_within(view, rule, b);
@@ -71,12 +80,13 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
 void jd_sequence_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                       struct jd_instances *out)
 {
+    static const struct jd_bearing bearing = {JD_SELECTOR_B, false, jd_touch_is_complete, judge, NULL};
     if (jd_touch_is(view, rule, x, JD_SELECTOR_B))
-        judge(view, rule, x, out);
+        jd_judge_bearer(view, rule, &bearing, x, out);
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) && !jd_touch_is(view, rule, x, JD_SELECTOR_C))
         return;
     struct jd_members after =
         jd_members_find(view, rule, JD_SELECTOR_B, x->time + 1, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
-        judge(view, rule, after.items[i], out);
+        jd_judge_bearer(view, rule, &bearing, after.items[i], out);
 }

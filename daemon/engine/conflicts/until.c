@@ -12,7 +12,8 @@ static struct jd_touch *closing(struct jd_touches *view, const struct jd_rule *r
 {
     struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_C, a->time + 1, b->time);
     for (uint32_t i = 0; i < found.count; i++)
-        if (jd_touches_same(view, rule, a, found.items[i]))
+        if (jd_touches_same(view, rule, a, found.items[i]) &&
+            jd_touch_represents(view, rule, JD_SELECTOR_C, a, found.items[i], jd_touches_same))
             return found.items[i];
     return NULL;
 }
@@ -32,10 +33,10 @@ static bool is_open(struct jd_touches *view, const struct jd_rule *rule, struct 
 }
 
 static void judge(struct jd_touches *view, const struct jd_rule *central, struct jd_touch *b,
-                  struct jd_instances *out)
+                  struct jd_instance *instance, const void *context)
 {
-    struct jd_instance *instance = jd_instances_bearer(view, out, b);
-    if (b->gone || !jd_bearer_valid(view, central, b))
+    (void)context;
+    if (!jd_bearer_valid(view, central, b))
         return;
     const struct jd_rule *rule = instance->version = jd_rule_version(view, central, b);
     struct jd_members before =
@@ -45,7 +46,9 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
         jd_touch_load(view, a);
         jd_touch_load(view, b);
         jd_time last = jd_span_deadline(&rule->within, a->time, a->zone);
-        if (b->time > last || !jd_touches_belong(view, rule, a, b) || !is_open(view, rule, a, b))
+        if (b->time > last || !jd_touches_belong(view, rule, a, b) ||
+            !jd_touch_represents(view, rule, JD_SELECTOR_A, b, a, jd_touch_belongs_before) ||
+            !is_open(view, rule, a, b))
             continue;
         const struct jd_touch *members[] = {a, b};
         const struct jd_reading reading = {a, b};
@@ -62,13 +65,14 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
 void jd_until_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                    struct jd_instances *out)
 {
+    static const struct jd_bearing bearing = {JD_SELECTOR_B, false, jd_touch_is_complete, judge, NULL};
     if (jd_touch_is(view, rule, x, JD_SELECTOR_B))
-        judge(view, rule, x, out);
+        jd_judge_bearer(view, rule, &bearing, x, out);
     if (!jd_touch_is(view, rule, x, JD_SELECTOR_A) && !jd_touch_is(view, rule, x, JD_SELECTOR_C))
         return;
     struct jd_members after =
         jd_members_find(view, rule, JD_SELECTOR_B, x->time, x->time + jd_rule_within_reach(rule));
     for (uint32_t i = 0; i < after.count; i++)
         if (after.items[i] != x)
-            judge(view, rule, after.items[i], out);
+            jd_judge_bearer(view, rule, &bearing, after.items[i], out);
 }

@@ -2,11 +2,12 @@
 """What alerts the rules of config/policies/open-payments must give on the converted events: straight from the
 definitions, quadratic per physician, sharing nothing with the daemon and nothing with the model.
 
-  brute.py EVENTS.jsonl              one line a rule: id, alerts, physicians
-  brute.py EVENTS.jsonl --instances  one JSON array an alert: rule, physician, instance, status, observed, evidence
+  brute.py EVENTS.jsonl              one line a rule: id, alerts, physicians or accounts
+  brute.py EVENTS.jsonl --instances  one JSON array an alert: rule, key, instance, status, observed, evidence
 
 A touch is one event; `rep` is a sales representative's, `medical` one of a medical liaison (msl) or a speaker. All
-rules but team-crowding-week look at one physician and one team. Timers have run to the end.
+rules but team-crowding-week look at one physician and one team, account-crowding-day at one account and one team.
+Timers have run to the end.
 """
 import collections
 import datetime
@@ -15,7 +16,7 @@ import json
 import sys
 
 DAY = datetime.timedelta(days=1)
-Touch = collections.namedtuple("Touch", "at name role team amount id")
+Touch = collections.namedtuple("Touch", "at name role team amount id hcp account")
 MEDICAL = ("msl", "speaker")
 
 
@@ -30,8 +31,18 @@ def read(path):
             name = data.get("engagement_id") or json.dumps([event["source"], event["id"]], separators=(",", ":"))
             physicians[data["hcp_id"]].append(Touch(
                 datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")), name, data["actor"]["role"],
-                data["actor"]["team"], decimal.Decimal(data["amount"]), event["id"]))
+                data["actor"]["team"], decimal.Decimal(data["amount"]), event["id"], data["hcp_id"],
+                data.get("account_id")))
     return physicians
+
+
+def accounts_of(physicians):
+    accounts = collections.defaultdict(list)
+    for touches in physicians.values():
+        for t in touches:
+            if t.account is not None:
+                accounts[t.account].append(t)
+    return accounts
 
 
 def ms(delta):
@@ -102,6 +113,16 @@ def after_speaker(touches, within):
             yield [b.name], "open", ms(b.at - before[-1].at), [before[-1], b]
 
 
+def crowding(touches, limit):
+    """Every day on which a team met more than `limit` physicians of the account."""
+    days = collections.defaultdict(list)
+    for t in touches:
+        days[t.team, t.at.date().isoformat()].append(t)
+    for (team, day), inside in days.items():
+        if len({t.hcp for t in inside}) > limit:
+            yield [team, day], "open", len({t.hcp for t in inside}), in_order(inside)
+
+
 RULES = {
     "medical-commercial-same-day": lambda own: proximity(own, 0 * DAY),
     "medical-commercial-week": lambda own: proximity(own, 7 * DAY),
@@ -112,28 +133,31 @@ RULES = {
     "medical-unanswered": lambda own: unanswered(own, 60 * DAY, 365 * DAY),
     "rep-after-speaker": lambda own: after_speaker(own, 3 * DAY),
 }
+ACCOUNT_RULES = {
+    "account-crowding-day": lambda own: crowding(own, 2),
+}
 
 
 def instances(path):
-    """(rule, physician, instance, status, observed as text, ids of the evidence), in no order."""
+    """(rule, physician or account, instance, status, observed as text, ids of the evidence), in no order."""
     physicians = read(path)
-    for rule, find in RULES.items():
-        for hcp, touches in physicians.items():
+    for rule, find in (*RULES.items(), *ACCOUNT_RULES.items()):
+        for key, touches in (accounts_of(physicians) if rule in ACCOUNT_RULES else physicians).items():
             for instance, status, observed, evidence in find(touches):
                 if isinstance(observed, decimal.Decimal):
                     observed = format(observed.normalize(), "f")
-                yield rule, hcp, instance, status, str(observed), [t.id for t in evidence]
+                yield rule, key, instance, status, str(observed), [t.id for t in evidence]
 
 
 def main():
-    alerts, physicians = collections.Counter(), collections.defaultdict(set)
-    for rule, hcp, *rest in instances(sys.argv[1]):
+    alerts, keys = collections.Counter(), collections.defaultdict(set)
+    for rule, key, *rest in instances(sys.argv[1]):
         if "--instances" in sys.argv:
-            print(json.dumps([rule, hcp, *rest]))
+            print(json.dumps([rule, key, *rest]))
         alerts[rule] += 1
-        physicians[rule].add(hcp)
-    for rule in RULES if "--instances" not in sys.argv else ():
-        print(rule, alerts[rule], len(physicians[rule]))
+        keys[rule].add(key)
+    for rule in (*RULES, *ACCOUNT_RULES) if "--instances" not in sys.argv else ():
+        print(rule, alerts[rule], len(keys[rule]))
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ Test(kinds, mistakes_in_their_keys)
         {ELIGIBILITY, "", "of", 0, "of: is missing", NULL},
         {ELIGIBILITY, "same: team", NULL, 3, "same: is not taken by kind eligibility", NULL},
         {ELIGIBILITY, "within: 3d", NULL, 3, "within: is not taken by kind eligibility", NULL},
-        {ELIGIBILITY, "scope: account", NULL, 10, "scope: account is not supported", NULL},
+        {ELIGIBILITY, "scope: account", NULL, 10, "kind eligibility is not supported by this version", NULL},
         {ELIGIBILITY, "require: granted", NULL, 12, "require: expected what must be so", NULL},
         {ELIGIBILITY, "require: {}", NULL, 12, "require: is empty", NULL},
         {ELIGIBILITY, "require: { consnt: granted }", NULL, 14, "there is nothing called \"consnt\"",

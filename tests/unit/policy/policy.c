@@ -321,7 +321,7 @@ Test(policy, what_ships_is_valid)
 static void small_files(void)
 {
     scratch_done();
-    scratch_text("policy.yaml", "name: x\nmarkets: { DE: { zone: UTC } }\n");
+    scratch_text("policy.yaml", "name: x\nmarkets: { DE: { zone: UTC } }\nkeys: { campaign: campaign_id }\n");
     scratch_text("conflicts.yaml", "[]\n");
 }
 
@@ -366,5 +366,5 @@ Test(policy, the_guide_shows_what_works)
         }
     }
     (void)fclose(guide);
-    cr_expect_eq(count, 16);
+    cr_expect_eq(count, 17);
 }

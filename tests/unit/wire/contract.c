@@ -11,8 +11,9 @@
 #include "wire/reason.h"
 
 static const struct jd_record *const records[] = {
-    &jd_event_record,   &jd_hcp_profile_record, &jd_account_profile_record, &jd_alert_record,
-    &jd_trigger_record, &jd_decision_record,    &jd_journal_record,         &jd_image_record,
+    &jd_event_record,   &jd_hcp_profile_record, &jd_account_profile_record,
+    &jd_alert_record,   &jd_trigger_record,     &jd_decision_record,
+    &jd_journal_record, &jd_image_record,       &jd_shared_touch_record,
 };
 
 static json_t *defined; /* types by name, of the schema under test */
@@ -224,6 +225,7 @@ Test(contract, fingerprints_are_those_of_the_specification)
 {
     cr_assert_eq(jd_object_of(&jd_image_record).fingerprint, UINT64_C(0x0114581246133006));
     cr_assert_eq(jd_object_of(&jd_journal_record).fingerprint, UINT64_C(0x5031019158c90ea9));
+    cr_assert_eq(jd_object_of(&jd_shared_touch_record).fingerprint, UINT64_C(0x1c70ec02a5f6be39));
     cr_assert_eq(jd_object_of(&jd_event_record).fingerprint, UINT64_C(0xdcff475a2b0b1451));
 }
 
@@ -301,4 +303,5 @@ Test(contract, closed_lists_are_documented)
             check_listed(readme, lists[i]->texts[v]);
     check_listed(readme, "0114581246133006");
     check_listed(readme, "5031019158c90ea9");
+    check_listed(readme, "1c70ec02a5f6be39");
 }
