@@ -13,7 +13,7 @@ python=$(command -v /usr/bin/python3 || command -v python3)
 "$python" tests/law/law.py --binary "$daemon" --rebuild "$(dirname "$daemon")/tests/rebuild" \
     --seed "$seed" --shared --histories 80 || status=1
 "$python" tests/law/real.py --binary "$daemon" || status=1
-"$python" tests/law/bpi.py --binary "$daemon" || status=1
+"$python" tests/law/logs.py --binary "$daemon" || status=1
 if [ -x build/faults/journeyd ]; then
     bugs="tie_order late_wins duplicate_counted cancel_ignored lapse_ignored revive_ignored boundary_excluded"
     bugs="$bugs joint_ignored same_ignored move_forgets_old phase_flip_missing severity_first_case kind_frequency_limit"
