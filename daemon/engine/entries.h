@@ -55,8 +55,8 @@ const int64_t *jd_engagement_saw(const struct jd_engagement *engagement, const s
 /* Put back what the body of an entry leaves out. */
 void jd_value_complete(uint8_t kind, struct jd_str key, jd_time due, void *value);
 
-/* The event as a state keeps it (`hcp`: of a physician's, who is left out; else absent), and the digest of all but its source and id: of the decoded
- * content, so that it agrees across encodings. */
+/* The event as a state keeps it (`hcp`: of a physician's, who is left out; else absent), and the digest of all but
+ * its source and id: of the decoded content, so that it agrees across encodings. */
 struct jd_str jd_version_bytes(const struct jd_event *event, struct jd_str hcp, struct jd_arena *arena,
                                int64_t *digest);
 /* `version`: jd_version_bytes of its event. */

@@ -8,7 +8,6 @@
 #include "engine/conflicts/conflicts.h"
 #include "engine/entries.h"
 #include "engine/review.h"
-#include "engine/scopes.h"
 #include "engine/step.h"
 
 /* ---- life ---- */
@@ -217,12 +216,6 @@ enum jd_verdict jd_fold_input(struct jd_fold *fold, const struct jd_input *input
     out->filtered += verdict == JD_FILTERED;
     out->dead_lettered += verdict == JD_DEAD_LETTERED;
     return verdict;
-}
-
-void jd_fold_tell_again(struct jd_fold *fold, struct jd_str key, struct jd_output *out)
-{
-    struct jd_step step = jd_step_of(fold, jd_arena_str(out->arena, key), out);
-    jd_scopes_tell_again(&step);
 }
 
 /* ---- entries from outside ---- */

@@ -142,10 +142,6 @@ jd_time jd_fold_over(const struct jd_fold *fold);
 void jd_fold_keep(struct jd_fold *fold);
 void jd_fold_undo(struct jd_fold *fold);
 
-/* Tell other keys again of every touch that `key`, a physician's state, holds: those of a scope that the program
- * did not have before know nothing of them. Takes part in keep/undo. */
-void jd_fold_tell_again(struct jd_fold *fold, struct jd_str key, struct jd_output *out);
-
 /* Store one entry as the journal or the image has it, without deciding anything (recovery, SHARD
  * entries). Refuses bodies that do not decode. Takes part in keep/undo. */
 JD_MUST_CHECK bool jd_fold_put(struct jd_fold *fold, const struct jd_change *change, struct jd_error *err);

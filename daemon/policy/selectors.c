@@ -63,7 +63,6 @@ static bool profile_field_of(struct jd_compile *c, struct jd_place place, struct
     return false;
 }
 
-/* The field that a policy names; false: reported. */
 bool jd_read_field(struct jd_compile *c, struct jd_place place, struct jd_str name, struct jd_field_ref *out)
 {
     if (jd_field_ref_of(jd_str_eq(name, JD_STR("outcome")) ? JD_STR("outcome.code") : name, out))

@@ -643,7 +643,6 @@ void jd_alerts_review(struct jd_step *step)
     refresh_subjects(step, is_pending_subject, JD_CAUSE_POLICY);
 }
 
-/* The engagement that a deadline is about; NULL: it stands no more. */
 /* The instances of the engagement that bears one, all of its attendees. False: it stands no more. */
 static bool gather_bearer(struct jd_step *step, struct jd_touches *view, const struct jd_rule *rule,
                           const struct jd_deadline_entry *deadline, struct items *list)
