@@ -87,7 +87,8 @@ class Key:
             on_facts = rule["kind"] == "eligibility" or "subject" in rule
             key = (*touches, self.facts_known) if on_facts else touches
             if "who" in rule or any(isinstance(bound, dict) and "table" in bound for bound in rule.values()):
-                key = (*key, id(self.profile), self.zone({}).day(max(now, rule["valid_from"])) if "who" in rule else None)
+                judged = "who" in rule and now >= rule["valid_from"]
+                key = (*key, id(self.profile), self.zone({}).day(now) if judged else None)
             if self.memo.get(rule["id"], (None,))[0] != key:
                 self.memo[rule["id"]] = key, standing, kinds.instances(rule, standing, self.view(now))
             answer.append((rule, self.memo[rule["id"]][2]))

@@ -300,7 +300,8 @@ def random_rule(rng, number, variant, start, days, scopes):
     valid = random_validity(rng, start, days)
     if kind == "coverage":
         valid.setdefault("valid_from", start + rng.randint(0, days) * MS_DAY)
-        valid["valid_to"] = max(valid.get("valid_to", start + 400 * MS_DAY), valid["valid_from"] + MS_DAY)
+        longest = valid["valid_from"] + (20 if rule["period"] == "day" else 400) * MS_DAY  # an alert a period
+        valid["valid_to"] = max(min(valid.get("valid_to", longest), longest), valid["valid_from"] + MS_DAY)
     return dict(rule, **valid)
 
 

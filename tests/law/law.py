@@ -271,7 +271,7 @@ class World:
                 shutil.rmtree(directory, ignore_errors=True)
                 lines = self.write(directory, order)
                 out = os.path.join(directory, "out")
-                if self.rebuild:
+                if self.rebuild and order is self.records:
                     self.rebuilt(self.rebuild, directory, lines, coverage)
                 rows = replay(binary, os.path.join(directory, "policy"), lines, out, self.partitions, self.advance, env)
                 differences += compare(keys, rows, variants, coverage) + compare_refused(physicians, order, out)
