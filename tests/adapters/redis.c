@@ -303,16 +303,23 @@ static void passwords(void)
     jd_redis_close(poor);
 }
 
-static void cluster(const char *port_a, const char *port_b)
+/* Ports below those that services.sh and outgoing connections take. */
+static void cluster(void)
 {
-    char command[256], url[64];
-    const char *const settings[] = {"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", NULL};
-    pid_t a = start("ca", port_a, settings), b = start("cb", port_b, settings);
+    char command[256], url[64], ports[4][8]; /* of a, of b; of the cluster's bus of both */
+    for (int i = 0; i < 4; i++)
+        (void)snprintf(ports[i], sizeof ports[i], "%d", 10000 + (int)(getpid() % 1000) * 4 + i);
+    const char *port_a = ports[0], *port_b = ports[1];
+    const char *settings[] = {
+        "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", ports[2], NULL};
+    pid_t a = start("ca", port_a, settings);
+    settings[5] = ports[3];
+    pid_t b = start("cb", port_b, settings);
     for (int i = 0; i < 100 && cli("ca", "PING") + cli("cb", "PING") != 0; i++)
         pause_ms(50);
     (void)cli("ca", "CLUSTER ADDSLOTSRANGE 0 8191");
     (void)cli("cb", "CLUSTER ADDSLOTSRANGE 8192 16383");
-    (void)snprintf(command, sizeof command, "CLUSTER MEET 127.0.0.1 %s", port_b);
+    (void)snprintf(command, sizeof command, "CLUSTER MEET 127.0.0.1 %s %s", port_b, ports[3]);
     (void)cli("ca", command);
     (void)snprintf(command, sizeof command, "redis-cli -s %s/ca CLUSTER INFO | grep -q cluster_state:ok",
                    dir);
@@ -375,10 +382,7 @@ void test_redis(const char *url, const char *socket_path)
     passwords();
     stop(plain);
     stop(secret);
-    char port_a[8], port_b[8];
-    (void)snprintf(port_a, sizeof port_a, "%d", 15000 + (int)(getpid() % 5000));
-    (void)snprintf(port_b, sizeof port_b, "%d", 20001 + (int)(getpid() % 5000));
-    cluster(port_a, port_b);
+    cluster();
     char clean[64];
     (void)snprintf(clean, sizeof clean, "rm -rf %s", dir);
     CHECK(system(clean) == 0, "clean up");
