@@ -446,7 +446,8 @@ static enum jd_redis_status resolve(struct jd_worker *worker, struct jd_shard *s
 
 static bool check_lineage(const struct jd_shard *shard, const struct jd_meta *meta, struct jd_error *err)
 {
-    if (meta->lineage[0] == '\0' || strcmp(meta->lineage, shard->lineage) == 0)
+    /* An image of seq 0 holds nothing: it may be of a beginning that never came to be, and Redis was set back. */
+    if (meta->lineage[0] == '\0' || meta->seq == 0 || strcmp(meta->lineage, shard->lineage) == 0)
         return true;
     return jd_error_set(
         err, JD_EXIT_CONFIG,

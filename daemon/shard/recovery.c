@@ -51,7 +51,10 @@ static enum jd_row refuse_foreign(const struct jd_recovery_facts *f, const char 
 /* There is an image and a journal. */
 static enum jd_row decide_redo(const struct jd_recovery_facts *f, struct jd_error *err)
 {
-    if (!jd_str_eq(f->image_lineage, f->last_lineage) || !jd_str_eq(f->image_lineage, f->first_lineage))
+    bool one = jd_str_eq(f->first_lineage, f->last_lineage);
+    if (one && !jd_str_eq(f->image_lineage, f->last_lineage) && f->image_seq == 0)
+        return refuse_lost(f, err); /* of a beginning that never came to be: it holds nothing */
+    if (!one || !jd_str_eq(f->image_lineage, f->last_lineage))
         return refuse_foreign(f, "the lineages differ", err);
     if (f->image_seq == 0 && f->first_seq == 1)
         return JD_ROW_REDO;

@@ -393,8 +393,9 @@ static void flush_all(struct jd_worker *worker)
     struct jd_error err = {0};
     for (uint32_t i = 0; i < worker->shard_count; i++) {
         struct jd_shard *shard = worker->shards[i];
-        bool more = true;
-        while (is_behind(shard) && jd_clock_mono() < deadline) {
+        bool more = true, look = shard->phase == JD_SHARD_LIVE;
+        shard->image.compare_at = 0; /* Redis may have been lost since the last look */
+        for (; (look || is_behind(shard)) && jd_clock_mono() < deadline; look = false) {
             if (shard->image.proving) {
                 jd_arena_reset(&worker->batch_arena);
                 jd_shard_prove(worker, shard);

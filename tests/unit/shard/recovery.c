@@ -71,7 +71,9 @@ Test(recovery, image_of_a_lineage_that_just_began)
     f.first_seq = 3, f.low = 8, f.first_offset = 8;
     expect("nothing flushed and the journal's start expired", &f, JD_ROW_GAP, ": 2 records");
     f.first_seq = 1, f.image_lineage = TWO;
-    expect("another lineage began", &f, JD_ROW_FOREIGN, "lineage");
+    expect("of a beginning that never came to be", &f, JD_ROW_STATE_LOST, "no image");
+    f.rebuild = true;
+    expect("the same, with leave to rebuild", &f, JD_ROW_REBUILD, NULL);
 }
 
 Test(recovery, image_lost)
