@@ -433,10 +433,10 @@ def next_policy(rng, variants, policy, start, days):
         if fate < 0.5:
             rules.append(rule)
         elif fate < 0.8:
-            other = random_rule(rng, 200 + number, rng.choice(variants), start, days)
+            other = random_rule(rng, 200 + number, rng.choice(variants), start, days, ())
             rules.append(dict(other, id=rule["id"]))
     for number in range(3):
-        rules.append(random_rule(rng, 100 + number, rng.choice(variants), start, days))
+        rules.append(random_rule(rng, 100 + number, rng.choice(variants), start, days, ()))
     same = {rule["id"] for rule in rules if rule in policy["rules"]}
     return dict(policy, rules=rules, limits=[line for line in policy["limits"] if line["rule"] in same], planned_grace=rng.choice([policy["planned_grace"], 6 * HOUR, 3 * MS_DAY]),
                 joint_within=rng.choice([policy["joint_within"], HOUR]))
