@@ -194,7 +194,7 @@ Test(text, numbers_and_times_are_written_as_the_c_library_writes_them)
     for (jd_time t = JD_TIME_MIN; t <= JD_TIME_MAX - 11 * JD_DAY; t += 10 * JD_DAY + 12345678) {
         time_t seconds = (time_t)((t - (t % 1000 + 1000) % 1000) / 1000);
         struct tm tm;
-        char date[32], expected[64];
+        char date[80], expected[96];
         cr_assert(gmtime_r(&seconds, &tm) != NULL);
         (void)snprintf(date, sizeof date, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
                        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
