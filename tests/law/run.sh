@@ -21,12 +21,12 @@ if [ -x build/faults/journeyd ]; then
     bugs="$bugs kind_first market_ignored holidays_ignored limits_never_end kind_coverage link_ignored"
     # shellcheck disable=SC2086
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --planted $bugs || status=1
-fi
-if [ -x build/faults/journeyd ]; then
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds eligibility --planted \
         fact_grant_wins fact_any_product fact_single_opt_in fact_consent_never_expires fact_access fact_licence \
         fact_alignment fact_content fact_blackout fact_local_time fact_not_refreshed || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds expiry contradiction --planted \
         subject_lead subject_same || status=1
+    "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --shared --planted \
+        scope_never_removed scope_joint_unsent scope_attendees_all scope_attendees_sum scope_zone_ignored || status=1
 fi
 exit $status
