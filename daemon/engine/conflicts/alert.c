@@ -185,8 +185,7 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
         if (due <= step->now)
             return;
     } else if (unchanged(step, held, &alert)) {
-        if (rule->pending)
-            put_off(step, held, due);
+        put_off(step, held, due); /* what is told stays; its end may be another, by another zone or policy */
         return;
     }
     alert.alert_id = held != NULL ? held->alert_id : alert_id(step, rule, instance);
