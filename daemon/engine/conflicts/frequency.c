@@ -235,8 +235,8 @@ static void find_touches(struct jd_touches *view, const struct jd_rule *rule, st
 
 /* ---- calendar ---- */
 
-/* Longer than two zones are apart at any time. */
-static const int64_t zones_apart = 2 * JD_DAY;
+/* Longer than two zones are apart at any time; as far as a zone may be from UTC (policy/zones.c). */
+static const int64_t zones_apart = 2 * JD_DAY, zone_from_utc = 26 * JD_HOUR;
 
 static const struct jd_str *name_period(const struct jd_touches *view, const struct jd_rule *rule,
                                         const struct jd_touch *x, struct jd_str label)
@@ -254,8 +254,9 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
                                  const struct jd_calendar *period)
 {
     const struct jd_bounds own = {rule->limit, &rule->within};
-    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
-                                              period->end * JD_DAY + zones_apart);
+    struct jd_members found =
+        jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zone_from_utc,
+                        period->end * JD_DAY + zone_from_utc);
     struct tally tally = tally_in(view, &found);
     if (!rule->each && rule->version_count == 0 && rule->limits == NULL &&
         !can_be_over(rule, &own, found.count) && !jd_why_asked(view))
