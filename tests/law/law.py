@@ -194,8 +194,7 @@ class World:
                                                 self.policy["allowed_lateness"] >= 30 * civil.MS_DAY, self.shared)
         self.partitions = 1 if self.shared else rng.choice([1, 1, 3])
         self.advance = None
-        plain = [v for v in self.variants if histories.VARIANTS[v] not in ("coverage", "eligibility")
-                 and v not in ("expiry", "contradiction")]
+        plain = [v for v in self.variants if histories.VARIANTS[v] not in ("coverage", "eligibility")]
         if number % 6 == 5 and self.rebuild and len(self.records) > 20 and plain and not self.shared:  # settled: nothing is final or gone
             rules = [rule for rule in self.policy["rules"] if histories.variant_of(rule) in plain]
             ids = {rule["id"] for rule in rules}
