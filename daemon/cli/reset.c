@@ -25,7 +25,7 @@
 enum {
     POLL_MS = 200,
     SESSION_MS = 10000, /* session.timeout.ms where it is not given */
-    CALL_MS = 10000,    /* for one answer of a broker */
+    CALL_MS = 30000,    /* for one answer of a broker */
     TEXT_SIZE = 512,
 };
 
@@ -230,7 +230,7 @@ static bool read_journal(struct standing *s)
 
 static bool ask(struct resetting *r, enum jd_edge edge, struct jd_position *position)
 {
-    return jd_reader_edges(r->reader, edge, position, 1, CALL_MS, r->err) == JD_KAFKA_OK;
+    return jd_scan_edges(r->reader, edge, position, 1, CALL_MS, r->err);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "cli/scan.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "adapters/clock.h"
 #include "adapters/wake.h"
@@ -15,22 +16,31 @@ struct scanning {
     bool is_stopped;
 };
 
-/* RETRY until the time is over. */
-static bool ask_edges(struct scanning *s, enum jd_edge edge, struct jd_position *positions,
+bool jd_scan_edges(struct jd_reader *reader, enum jd_edge edge, struct jd_position *positions, uint32_t count,
+                   int timeout_ms, struct jd_error *err)
+{
+    const int64_t until = jd_clock_mono() + timeout_ms;
+    enum jd_kafka_status status = JD_KAFKA_RETRY;
+    for (int64_t left = timeout_ms; left > 0; left = until - jd_clock_mono()) {
+        status = jd_reader_edges(reader, edge, positions, count, (int)left, err);
+        if (status != JD_KAFKA_RETRY) {
+            return status == JD_KAFKA_OK;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = NAP_MS * 1000000L}, NULL);
+    }
+    return jd_error_set(err, JD_EXIT_UNAVAILABLE,
+                        "%s: the brokers did not say within %d ms where it begins and ends; see kafka: in the "
+                        "configuration",
+                        positions->topic, timeout_ms);
+}
+
+static bool ask_edges(const struct scanning *s, enum jd_edge edge, struct jd_position *positions,
                       struct jd_error *err)
 {
     for (int32_t i = 0; i < s->scan->count; i++) {
         positions[i] = (struct jd_position){.topic = s->scan->topic, .partition = s->scan->first + i};
     }
-    const enum jd_kafka_status status =
-        jd_reader_edges(s->reader, edge, positions, (uint32_t)s->scan->count, s->scan->timeout_ms, err);
-    if (status == JD_KAFKA_RETRY) {
-        return jd_error_set(err, JD_EXIT_UNAVAILABLE,
-                            "%s: the brokers did not answer in %d ms; see kafka: in the "
-                            "configuration",
-                            s->scan->topic, s->scan->timeout_ms);
-    }
-    return status == JD_KAFKA_OK;
+    return jd_scan_edges(s->reader, edge, positions, (uint32_t)s->scan->count, s->scan->timeout_ms, err);
 }
 
 static bool visit_all(struct scanning *s, struct jd_message *messages, uint32_t count, struct jd_error *err)

@@ -19,4 +19,9 @@ struct jd_scan {
 /* False: `err` (JD_EXIT_UNAVAILABLE when the brokers do not answer; what `visit` set). */
 JD_MUST_CHECK bool jd_scan_run(const struct jd_scan *scan, struct jd_error *err);
 
+/* Where partitions of one topic begin or end, as jd_reader_edges; a topic that was just made has no leader yet,
+ * so it is asked again until `timeout_ms` (> 0) is over. False: `err` (then JD_EXIT_UNAVAILABLE). */
+JD_MUST_CHECK bool jd_scan_edges(struct jd_reader *reader, enum jd_edge edge, struct jd_position *positions,
+                                 uint32_t count, int timeout_ms, struct jd_error *err);
+
 #endif
