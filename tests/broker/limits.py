@@ -200,7 +200,7 @@ class Suite:
             s.pair(f"slow{i}")
             s.daemon.wait_consumed()
         jd.wait(lambda: s.daemon.metric("journeyd_redis_states_written_total") >= flushed + 20, 60,
-                lambda: "a slow Redis gets nothing")
+                lambda: "a slow Redis gets nothing: " + jd.tail(s.daemon.log))
         s.check(len(s.alerted()) == 40, "a slow Redis: decisions go on, images follow")
         gate.delay = 0
         s.end()

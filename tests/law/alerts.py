@@ -138,7 +138,7 @@ class Key:
     def publish(self, policy, now):
         """Another policy, for what is held: nothing of it is final yet."""
         self.advance(now)
-        self.policy, self.memo = policy, {}
+        self.policy, self.memo, self.known_view = policy, {}, None
         self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == self.scope]
         self.look(self.now, "policy")
 

@@ -194,14 +194,9 @@ class World:
                                                 self.policy["allowed_lateness"] >= 30 * civil.MS_DAY, self.shared)
         self.partitions = 1 if self.shared else rng.choice([1, 1, 3])
         self.advance = None
-        plain = [v for v in self.variants if histories.VARIANTS[v] not in ("coverage", "eligibility")]
-        if number % 6 == 5 and self.rebuild and len(self.records) > 20 and plain and not self.shared:  # settled: nothing is final or gone
-            rules = [rule for rule in self.policy["rules"] if histories.variant_of(rule) in plain]
-            ids = {rule["id"] for rule in rules}
-            self.policy = dict(self.policy, rules=rules,
-                               limits=[line for line in self.policy["limits"] if line["rule"] in ids])
+        if number % 6 == 5 and self.rebuild and len(self.records) > 20 and not self.shared:  # settled: nothing is final or gone
             at = rng.randrange(10, len(self.records) - 5)
-            self.next = at, histories.next_policy(rng, plain, self.policy, start, days)
+            self.next = at, histories.next_policy(rng, self.variants, self.policy, start, days)
             self.partitions = 1
         if self.shared and self.settled:  # when all clocks are at one time, whatever the partitions
             self.advance = max(focus, max(events.recorded(r[2]) for r in self.records)) \
