@@ -139,7 +139,9 @@ static bool read_topic(struct found *found, struct jd_error *err)
     struct jd_session session = {0};
     const bool ok = jd_session_open(&session, found->arguments->config, err) &&
                     jd_session_topics(&session, err) && jd_session_ensure(&session, JD_SESSION_ALERTS, err) &&
+                    jd_session_ensure(&session, JD_SESSION_ALERTS_SHADOW, err) &&
                     scan(&session, JD_SESSION_ALERTS, found, visit, err) &&
+                    scan(&session, JD_SESSION_ALERTS_SHADOW, found, visit, err) &&
                     (found->count == 0 || !session.topics[JD_SESSION_POLICIES].exists ||
                      scan(&session, JD_SESSION_POLICIES, found, visit_policy, err));
     jd_session_close(&session);
@@ -304,7 +306,8 @@ static const struct jd_option options[] = {
     {JD_OPTION_TEXT, false, "file", "FILE",
      "records as JSON lines, as alerts.jsonl; - or nothing: standard input", offsetof(struct arguments, file),
      0, 0},
-    {JD_OPTION_TEXT, false, "config", "F", "scan the topic conflict.alerts of this configuration instead",
+    {JD_OPTION_TEXT, false, "config", "F",
+     "scan conflict.alerts and conflict.alerts.shadow of this configuration instead",
      offsetof(struct arguments, config), 0, 0},
     {JD_OPTION_TEXT, false, "policy", "DIR", "the rule is of this policy", offsetof(struct arguments, policy),
      0, 0},

@@ -14,8 +14,8 @@
 
 enum { FIELDS_MAX = 64 };
 
-const char *const jd_expected_names[JD_EXPECT_COUNT + 1] = {"alerts", "triggers", "decisions", "dead_letters",
-                                                            NULL};
+const char *const jd_expected_names[JD_EXPECT_COUNT + 1] = {"alerts",    "shadow_alerts", "triggers",
+                                                            "decisions", "dead_letters",  NULL};
 
 struct reading {
     struct jd_arena *arena;
@@ -262,6 +262,7 @@ static void read_expect(const struct reading *r, const struct jd_node *node, str
 {
     static const struct jd_record *const records[JD_EXPECT_COUNT] = {
         [JD_EXPECT_ALERTS] = &jd_alert_record,
+        [JD_EXPECT_SHADOW_ALERTS] = &jd_alert_record,
         [JD_EXPECT_TRIGGERS] = &jd_trigger_record,
         [JD_EXPECT_DECISIONS] = &jd_decision_record,
     };
@@ -286,7 +287,8 @@ static void read_expect(const struct reading *r, const struct jd_node *node, str
         }
     }
     if (node->kind != JD_NODE_MAP || node->count == 0) {
-        wrong_kind(r, node, "expect", "a map with alerts, triggers, decisions or dead_letters");
+        wrong_kind(r, node, "expect",
+                   "a map with alerts, shadow_alerts, triggers, decisions or dead_letters");
     }
 }
 
@@ -300,12 +302,36 @@ static void read_advance(struct reading *r, const struct jd_node *node, struct j
     }
 }
 
+/* `policy` is meant from where the file is. */
+static struct jd_str policy_path(const struct reading *r, struct jd_str written)
+{
+    const char *slash = strrchr(r->path, '/');
+    const int folder_size = slash != NULL ? (int)(slash - r->path) : 1;
+    const char *folder = slash != NULL ? r->path : ".";
+    if (written.ptr != NULL && written.size > 0 && written.ptr[0] == '/') {
+        return jd_arena_str(r->arena, written);
+    }
+    return jd_arena_printf(r->arena, "%.*s/" JD_STR_FMT, folder_size, folder,
+                           JD_STR_ARG(written.ptr != NULL ? written : JD_STR("..")));
+}
+
+static void read_publish(const struct reading *r, const struct jd_node *node, struct jd_step *step)
+{
+    step->kind = JD_STEP_PUBLISH;
+    if (node->kind != JD_NODE_SCALAR || jd_node_is_null(node) || node->text.size == 0) {
+        wrong_kind(r, node, "publish", "the directory of a policy, from where this file is");
+    } else {
+        step->policy = policy_path(r, node->text);
+    }
+}
+
 static void read_step(struct reading *r, const struct jd_node *node, struct jd_step *step)
 {
-    static const char *const names[] = {"event", "profile", "account_profile", "advance", "expect", NULL};
+    static const char *const names[] = {"event",  "profile", "account_profile", "advance", "publish",
+                                        "expect", NULL};
     step->place = node->place;
     if (node->kind != JD_NODE_MAP || node->count != 1) {
-        wrong_kind(r, node, "a step", "one of event, profile, account_profile, advance or expect");
+        wrong_kind(r, node, "a step", "one of event, profile, account_profile, advance, publish or expect");
         return;
     }
     const struct jd_member *member = &node->members[0];
@@ -324,6 +350,8 @@ static void read_step(struct reading *r, const struct jd_node *node, struct jd_s
         step->line = record_line(r, record, &member->value);
     } else if (jd_str_eq(member->key, JD_STR("advance"))) {
         read_advance(r, &member->value, step);
+    } else if (jd_str_eq(member->key, JD_STR("publish"))) {
+        read_publish(r, &member->value, step);
     } else if (jd_str_eq(member->key, JD_STR("expect"))) {
         read_expect(r, &member->value, step);
     } else {
@@ -334,19 +362,6 @@ static void read_step(struct reading *r, const struct jd_node *node, struct jd_s
 }
 
 /* ---- scenarios ------------------------------------------------------------------------------------ */
-
-/* `policy` is meant from where the file is. */
-static struct jd_str policy_path(const struct reading *r, struct jd_str written)
-{
-    const char *slash = strrchr(r->path, '/');
-    const int folder_size = slash != NULL ? (int)(slash - r->path) : 1;
-    const char *folder = slash != NULL ? r->path : ".";
-    if (written.ptr != NULL && written.size > 0 && written.ptr[0] == '/') {
-        return jd_arena_str(r->arena, written);
-    }
-    return jd_arena_printf(r->arena, "%.*s/" JD_STR_FMT, folder_size, folder,
-                           JD_STR_ARG(written.ptr != NULL ? written : JD_STR("..")));
-}
 
 static void read_scenario(struct reading *r, const struct jd_node *node, struct jd_scenario *scenario)
 {

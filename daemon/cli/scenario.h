@@ -8,11 +8,12 @@
  *     - profile: { hcp_id: h1, country: DE, … }           # fields of HcpProfile.avsc
  *     - account_profile: { account_id: a1, … }            # fields of AccountProfile.avsc
  *     - advance: 2026-03-05T00:00:00Z                     # timers due by then fire
+ *     - publish: ../stricter                              # another policy, found as `policy` is
  *     - expect:                                           # what came since the last expect
  *         alerts: [ { rule: r1, status: open } ]          # each revision, in order, exactly so many
  *         triggers: 1                                     # or only how many
  *
- * `expect` knows alerts, triggers, decisions and dead_letters; a list left out is not looked at. Of each
+ * `expect` knows alerts, shadow_alerts, triggers, decisions and dead_letters; a list left out is not looked at. Of each
  * item only the named fields are compared; `null` means absent. In an event `id` is by default the step's
  * number, `source` "test" and `time` its recorded_at; in a profile `recorded_at` is the time of the step. */
 #ifndef JOURNEYD_CLI_SCENARIO_H
@@ -24,6 +25,7 @@
 
 enum jd_expected {
     JD_EXPECT_ALERTS,
+    JD_EXPECT_SHADOW_ALERTS,
     JD_EXPECT_TRIGGERS,
     JD_EXPECT_DECISIONS,
     JD_EXPECT_DEAD_LETTERS,
@@ -31,13 +33,14 @@ enum jd_expected {
 };
 extern const char *const jd_expected_names[JD_EXPECT_COUNT + 1]; /* ends with NULL */
 
-enum jd_step_kind { JD_STEP_RECORD = 1, JD_STEP_ADVANCE, JD_STEP_EXPECT };
+enum jd_step_kind { JD_STEP_RECORD = 1, JD_STEP_ADVANCE, JD_STEP_PUBLISH, JD_STEP_EXPECT };
 
 struct jd_step {
     enum jd_step_kind kind;
     struct jd_place place;
-    struct jd_str line; /* RECORD: a structured CloudEvent, as wire/wire.h reads it */
-    jd_time to;         /* ADVANCE */
+    struct jd_str line;   /* RECORD: a structured CloudEvent, as wire/wire.h reads it */
+    jd_time to;           /* ADVANCE */
+    struct jd_str policy; /* PUBLISH: directory, as to be opened from here; ends with a NUL */
     const struct jd_node
         *expected[JD_EXPECT_COUNT]; /* EXPECT: NULL = not looked at; a list, or a scalar: how many */
 };

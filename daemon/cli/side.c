@@ -12,9 +12,9 @@
 
 enum { REASONS_MAX = 64 };
 
-enum sink { SINK_ALERTS, SINK_TRIGGERS, SINK_DECISIONS, SINK_DEAD_LETTERS, SINK_COUNT };
-static const char *const sink_names[SINK_COUNT] = {"alerts.jsonl", "triggers.jsonl", "decisions.jsonl",
-                                                   "dead-letters.jsonl"};
+enum sink { SINK_ALERTS, SINK_SHADOW, SINK_TRIGGERS, SINK_DECISIONS, SINK_DEAD_LETTERS, SINK_COUNT };
+static const char *const sink_names[SINK_COUNT] = {"alerts.jsonl", "shadow.jsonl", "triggers.jsonl",
+                                                   "decisions.jsonl", "dead-letters.jsonl"};
 
 /* What became of the alerts of one rule: how many ids, and the last status of each. */
 struct rule_count {
@@ -132,6 +132,10 @@ static bool receive(void *context, const struct jd_effect *effect)
     switch (effect->topic) {
     case JD_TOPIC_ALERTS:
         sink = SINK_ALERTS;
+        count_alert(side, effect->value);
+        break;
+    case JD_TOPIC_ALERTS_SHADOW:
+        sink = SINK_SHADOW;
         count_alert(side, effect->value);
         break;
     case JD_TOPIC_TRIGGERS_COMMERCIAL:

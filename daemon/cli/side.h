@@ -1,6 +1,6 @@
 /* What one policy makes of a history: its folds, the files that they fill, and what came of it in numbers.
  *
- *   record ──► folds (cli/virtual.h) ──► alerts.jsonl, triggers.jsonl, decisions.jsonl, summary.json
+ *   record ──► folds (cli/virtual.h) ──► alerts.jsonl, shadow.jsonl, triggers.jsonl, decisions.jsonl, summary.json
  *                     └────────────────► dead-letters.jsonl
  *
  * Memory is that of the states; what was decided is written at once. */

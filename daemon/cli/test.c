@@ -143,6 +143,7 @@ static bool receive(void *context, const struct jd_effect *effect)
 {
     static const enum jd_expected kinds[JD_TOPIC_END_] = {
         [JD_TOPIC_ALERTS] = JD_EXPECT_ALERTS,
+        [JD_TOPIC_ALERTS_SHADOW] = JD_EXPECT_SHADOW_ALERTS,
         [JD_TOPIC_TRIGGERS_COMMERCIAL] = JD_EXPECT_TRIGGERS,
         [JD_TOPIC_TRIGGERS_MEDICAL] = JD_EXPECT_TRIGGERS,
         [JD_TOPIC_DECISIONS] = JD_EXPECT_DECISIONS,
@@ -200,25 +201,6 @@ static void expect_list(struct play *play, const struct jd_step *step, enum jd_e
     }
 }
 
-static bool play_step(struct play *play, const struct jd_step *step)
-{
-    switch (step->kind) {
-    case JD_STEP_RECORD:
-        return play_record(play, step);
-    case JD_STEP_ADVANCE:
-        return jd_virtual_advance(play->virtual, step->to);
-    case JD_STEP_EXPECT:
-        break;
-    }
-    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
-        if (step->expected[i] != NULL) {
-            expect_list(play, step, (enum jd_expected)i);
-        }
-        json_array_clear(play->seen[i]);
-    }
-    return true;
-}
-
 /* What there is to say, as one text. Owned; NULL: nothing. */
 static char *problems_text(const struct jd_diagnostics *problems)
 {
@@ -252,6 +234,28 @@ static const struct loaded *policy_at(struct runner *runner, struct jd_str path)
     return loaded;
 }
 
+static bool play_step(struct play *play, const struct jd_step *step)
+{
+    switch (step->kind) {
+    case JD_STEP_RECORD:
+        return play_record(play, step);
+    case JD_STEP_ADVANCE:
+        return jd_virtual_advance(play->virtual, step->to);
+    case JD_STEP_PUBLISH:
+        return jd_virtual_publish(play->virtual,
+                                  jd_policy_program(policy_at(play->runner, step->policy)->policy));
+    case JD_STEP_EXPECT:
+        break;
+    }
+    for (int i = 0; i < JD_EXPECT_COUNT; i++) {
+        if (step->expected[i] != NULL) {
+            expect_list(play, step, (enum jd_expected)i);
+        }
+        json_array_clear(play->seen[i]);
+    }
+    return true;
+}
+
 static void play_steps(struct play *play, const struct jd_program *program)
 {
     play->virtual = must(jd_virtual_new(program, 1, receive, play));
@@ -269,6 +273,21 @@ static void play_steps(struct play *play, const struct jd_program *program)
     jd_virtual_free(play->virtual);
 }
 
+/* The scenario's policy, and those that it publishes. False: the diff says which do not. */
+static bool policies_compile(struct play *play)
+{
+    const struct jd_scenario *scenario = play->scenario;
+    for (uint32_t i = 0; i <= scenario->step_count; i++) {
+        const struct jd_str path = i == 0 ? scenario->policy : scenario->steps[i - 1].policy;
+        const struct loaded *loaded = path.ptr != NULL ? policy_at(play->runner, path) : NULL;
+        if (loaded != NULL && loaded->policy == NULL) {
+            jd_buf_printf(&play->diff, "the policy " JD_STR_FMT " has errors:\n%s", JD_STR_ARG(path),
+                          loaded->problems);
+        }
+    }
+    return play->diff.size == 0;
+}
+
 static void play_scenario(struct runner *runner, const struct jd_scenario *scenario)
 {
     struct play play = {.runner = runner, .scenario = scenario};
@@ -276,13 +295,9 @@ static void play_scenario(struct runner *runner, const struct jd_scenario *scena
     jd_progress_start(&clock, "scenarios");
     jd_arena_init(&play.arena, (size_t)256 << 20);
     jd_buf_init(&play.diff, &play.arena);
-    const struct loaded *loaded = policy_at(runner, scenario->policy);
     enum jd_test_outcome outcome = JD_TEST_ERROR;
-    if (loaded->policy == NULL) {
-        jd_buf_printf(&play.diff, "the policy " JD_STR_FMT " has errors:\n%s", JD_STR_ARG(scenario->policy),
-                      loaded->problems);
-    } else {
-        play_steps(&play, jd_policy_program(loaded->policy));
+    if (policies_compile(&play)) {
+        play_steps(&play, jd_policy_program(policy_at(runner, scenario->policy)->policy));
         outcome = play.diff.size == 0 ? JD_TEST_PASSED : JD_TEST_FAILED;
     }
     const struct jd_result result = {.outcome = outcome,
@@ -389,6 +404,7 @@ const struct jd_command jd_test_command = {
                "    - profile: { hcp_id: h1, country: DE }\n"
                "    - account_profile: { account_id: a1 }\n"
                "    - advance: 2026-03-05T00:00:00Z\n"
+               "    - publish: ../stricter        # another policy takes over\n"
                "    - expect:                     # what came since the last expect, in order\n"
                "        alerts: [ { rule: medical-commercial-week, status: open } ]\n"
                "        triggers: 1               # or only how many\n\n"

@@ -27,7 +27,9 @@ struct told {
 struct jd_virtual {
     struct lane *lanes;
     uint32_t count;
-    bool tells; /* rules have other keys for scope */
+    const struct jd_program *program; /* borrowed */
+    bool tells;                       /* rules have other keys for scope */
+    bool is_adopted;                  /* the folds know what the program is */
     struct told *first, **last;
     jd_virtual_receive receive;
     void *context;
@@ -54,8 +56,11 @@ struct jd_virtual *jd_virtual_new(const struct jd_program *program, uint32_t par
     if (virtual == NULL) {
         return NULL;
     }
-    *virtual = (struct jd_virtual){
-        .count = partitions, .receive = receive, .context = context, .tells = program->key_count > 0};
+    *virtual = (struct jd_virtual){.count = partitions,
+                                   .receive = receive,
+                                   .context = context,
+                                   .program = program,
+                                   .tells = program->key_count > 0};
     virtual->last = &virtual->first;
     jd_arena_init(&virtual->arena, output_limit);
     jd_arena_init(&virtual->told_arena, output_limit);
@@ -139,6 +144,44 @@ static bool settle(struct jd_virtual *virtual)
     virtual->last = &virtual->first;
     jd_arena_reset(&virtual->told_arena);
     return ok;
+}
+
+/* Notes what a program is; then it is in force. */
+static bool adopt(struct jd_virtual *virtual, struct lane *lane, const struct jd_program *program)
+{
+    struct jd_output out = {.arena = &virtual->arena};
+    jd_fold_adopt(lane->fold, program, NULL, &out);
+    const bool ok = finish_step(virtual, lane, &out);
+    jd_fold_set_program(lane->fold, program);
+    return ok;
+}
+
+static bool review(struct jd_virtual *virtual, struct lane *lane)
+{
+    static const struct jd_review_limit limit = {.states = 1, .changes = UINT32_MAX, .bytes = UINT64_MAX};
+    bool ok = true;
+    while (ok && jd_fold_is_reviewing(lane->fold)) {
+        struct jd_output out = {.arena = &virtual->arena};
+        (void)jd_fold_review(lane->fold, &limit, &out);
+        ok = finish_step(virtual, lane, &out);
+    }
+    return ok;
+}
+
+bool jd_virtual_publish(struct jd_virtual *virtual, const struct jd_program *program)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < virtual->count; i++) {
+        struct lane *lane = &virtual->lanes[i];
+        ok = (virtual->is_adopted || adopt(virtual, lane, virtual->program)) && adopt(virtual, lane, program);
+    }
+    virtual->program = program;
+    virtual->is_adopted = true;
+    virtual->tells |= program->key_count > 0;
+    for (uint32_t i = 0; ok && i < virtual->count; i++) {
+        ok = review(virtual, &virtual->lanes[i]);
+    }
+    return ok && settle(virtual);
 }
 
 /* What is told while the clock moves arrives before it moves on. */

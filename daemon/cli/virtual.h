@@ -26,6 +26,9 @@ uint32_t jd_virtual_partition(const struct jd_virtual *virtual, struct jd_str ke
  * its `effective` is set here. `*reason` is set on JD_DEAD_LETTERED. */
 JD_MUST_CHECK bool jd_virtual_input(struct jd_virtual *virtual, uint32_t partition, struct jd_input *input,
                                     jd_time time, enum jd_verdict *verdict, const char **reason);
+/* Puts another policy in force; what the folds hold is evaluated again at once. `program` is borrowed while the
+ * folds live, as the first one is. */
+JD_MUST_CHECK bool jd_virtual_publish(struct jd_virtual *virtual, const struct jd_program *program);
 /* A record that cannot be decided, but whose time is known, moves the clock too. */
 JD_MUST_CHECK bool jd_virtual_move(struct jd_virtual *virtual, uint32_t partition, jd_time time);
 /* Every clock to `to`, timers fired on the way. */

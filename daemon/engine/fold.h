@@ -48,11 +48,12 @@ enum jd_verdict { JD_APPLIED = 1, JD_DUPLICATE, JD_FILTERED, JD_DEAD_LETTERED };
 
 /* What a caller sends on. Topics are roles; the configuration gives them names. */
 enum jd_topic {
-    JD_TOPIC_ALERTS = 1,          /* jd_alert, key hcp:<id>, account:<id> … */
+    JD_TOPIC_ALERTS = 1,          /* jd_alert, key hcp:<id>, account:<id> …; never renumber, only append */
     JD_TOPIC_TRIGGERS_COMMERCIAL, /* jd_trigger, key hcp_id */
     JD_TOPIC_TRIGGERS_MEDICAL,    /* jd_trigger, key hcp_id */
     JD_TOPIC_DECISIONS,           /* jd_decision, key hcp_id */
     JD_TOPIC_TOUCHES,             /* jd_shared_touch, key account:<id> …; partition from the bare id */
+    JD_TOPIC_ALERTS_SHADOW,       /* jd_alert of rules in mode shadow, key as of ALERTS */
     JD_TOPIC_END_
 };
 

@@ -92,7 +92,7 @@ static void describe_engagement(struct jd_fold *fold, struct jd_slot *slot,
 static void describe_alert(struct jd_slot *slot, const struct jd_alert *alert)
 {
     const struct jd_event *evidence = alert->evidence.items;
-    if (alert->status == JD_STATUS_OPEN)
+    if (alert->status == JD_STATUS_OPEN && alert->mode != JD_MODE_SHADOW)
         slot->flags = JD_SLOT_OPEN | (alert->phase == JD_ALERT_PHASE_PREVENTABLE ? JD_SLOT_PREVENTABLE : 0);
     slot->instance = jd_instance_hash(alert->rule, alert->instance.items, alert->instance.count);
     if (alert->evidence_sha256.ptr != NULL)

@@ -24,8 +24,8 @@ struct jd_entry {
 
 enum jd_slot_flags {
     JD_SLOT_STANDS = 1u << 0,      /* ENGAGEMENT: a touch, request … that counts now */
-    JD_SLOT_OPEN = 1u << 1,        /* ALERT: open */
-    JD_SLOT_PREVENTABLE = 1u << 2, /* ALERT: open and preventable */
+    JD_SLOT_OPEN = 1u << 1,        /* ALERT: open, and not in shadow */
+    JD_SLOT_PREVENTABLE = 1u << 2, /* ALERT: that, and preventable */
 };
 
 /* An entry, and what scans of a state want to know without opening it. */

@@ -30,10 +30,8 @@ uint8_t jd_read_symbol(struct jd_compile *c, const struct jd_key *key, const str
 
 static void read_mode(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    uint8_t mode = jd_read_symbol(c, key, node, &jd_mode_symbols, "alert or block");
-    if (mode == JD_MODE_SHADOW)
-        jd_error_at(c, node->place, "mode: shadow is not supported by this version");
-    else if (mode != 0)
+    uint8_t mode = jd_read_symbol(c, key, node, &jd_mode_symbols, "shadow, alert or block");
+    if (mode != 0)
         *(int64_t *)out = mode;
 }
 

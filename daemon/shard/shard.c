@@ -417,11 +417,11 @@ static void count_effects(struct jd_worker *worker, const struct jd_output *out)
 {
     for (uint32_t i = 0; i < out->effect_count; i++) {
         const struct jd_effect *effect = &out->effects[i];
-        if (effect->topic == JD_TOPIC_ALERTS) {
+        if (effect->record == &jd_alert_record) {
             const struct jd_alert *alert = effect->value;
             jd_metric_add_for(worker->metrics, JD_METRIC_ALERTS, alert->rule,
                               jd_symbol_text(&jd_status_symbols, alert->status), 1);
-        } else if (effect->topic != JD_TOPIC_DECISIONS && effect->topic != JD_TOPIC_TOUCHES) {
+        } else if (effect->record == &jd_trigger_record) {
             const struct jd_trigger *trigger = effect->value;
             jd_metric_add_for(worker->metrics, JD_METRIC_TRIGGERS,
                               jd_symbol_text(&jd_trigger_status_symbols, trigger->status), (struct jd_str){0},

@@ -21,6 +21,7 @@ enum jd_out jd_out_of(enum jd_topic topic)
         [JD_TOPIC_TRIGGERS_MEDICAL] = JD_OUT_TRIGGERS_MEDICAL,
         [JD_TOPIC_DECISIONS] = JD_OUT_DECISIONS,
         [JD_TOPIC_TOUCHES] = JD_OUT_TOUCHES,
+        [JD_TOPIC_ALERTS_SHADOW] = JD_OUT_ALERTS_SHADOW,
     };
     return outs[topic];
 }

@@ -3,14 +3,17 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Each scenario of the policies that come with the project is a test.
+# Each scenario of the policies that come with the project is a test, and each of those beside this file.
 while IFS= read -r line; do
     case $line in
     "ok "*) pass "${line#*- }" ;;
     "not ok "*) fail "${line#*- }" ;;
     "#"*) echo "$line" ;;
     esac
-done < <(timeout 120 "$JOURNEYD" test config/policies --format tap)
+done < <(
+    timeout 120 "$JOURNEYD" test config/policies --format tap
+    timeout 120 "$JOURNEYD" test tests/cli/modes --format tap # what a rule's mode is, and another policy
+)
 
 mkdir -p "$scratch/tests"
 policy=$PWD/config/policies/starter
@@ -41,11 +44,13 @@ scenario field '  - event: { type: call.completed, hpc_id: h1 }'
 ends "a misspelt field of an event" 65 'did you mean "hcp_id"' "$JOURNEYD" test "$scratch/tests/field.yaml"
 scenario step '  - evnt: { type: call.completed }'
 ends "an unknown step" 65 'did you mean "event"' "$JOURNEYD" test "$scratch/tests/step.yaml"
+scenario publish '  - publish: ../nowhere'
 scenario time '  - advance: tomorrow'
+ends "a policy that is not there, to be published" 65 'the policy .*nowhere has errors' "$JOURNEYD" test "$scratch/tests/publish.yaml"
 ends "a time that is none" 65 'advance must be a time such as' "$JOURNEYD" test "$scratch/tests/time.yaml"
 scenario type '  - event: { type: call.invented, hcp_id: h1, recorded_at: 2026-03-03T11:00:00Z }' '  - expect: { dead_letters: [{ reason: unknown_type }] }'
 ends "a refused event is a dead letter" 0 "1 passed" "$JOURNEYD" test "$scratch/tests/type.yaml"
-rm "$scratch"/tests/{typo,field,step,time}.yaml
+rm "$scratch"/tests/{typo,field,step,time,publish}.yaml
 ends "all run, whatever the others do" 65 "^5 scenarios: 2 passed, 3 failed" "$JOURNEYD" test "$scratch"
 # Which of what came is meant: by what agrees, not by its place.
 msl2=${msl//h1/h2} rep2=${rep//h1/h2}

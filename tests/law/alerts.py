@@ -21,20 +21,29 @@ def phase_of(evidence, now):
     return "preventable" if planned else "incident"
 
 
+def place_of(rule, instance):
+    """Where an alert is told: rules in mode shadow have a topic of their own, and of the other nobody looks there."""
+    return (rule["id"], instance, "shadow") if rule.get("mode") == "shadow" else (rule["id"], instance)
+
+
+def elsewhere(place):
+    return place[:2] if len(place) == 3 else (*place, "shadow")
+
+
 class Key:
-    """`alerts` is what should stand at the end. A scope says what its versions are."""
+    """`alerts` is what should stand at the end, by place. A scope says what its versions are."""
 
     def __init__(self, scope, key, policy):
         self.scope, self.key, self.policy = scope, key, policy
         self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == scope]
         self.profile = None
         self.now = None
-        self.open = {}         # (rule, instance) -> row
-        self.alerts = {}       # (rule, instance) -> last row, open or retracted
+        self.open = {}         # place -> row
+        self.alerts = {}       # place -> last row, open or retracted
         self.memo = {}         # of each rule, what it was last asked and what came of it
         self.facts_known = 0   # rises with each fact that is learnt
         self.known_view = None
-        self.reopened = set()  # (rule, instance) of alerts that were resolved once and opened again
+        self.reopened = set()  # places of alerts that were resolved once and opened again
         # Timers of one moment fire in an order that is not the law's; what opens and goes within it is not compared:
         self.crowded = set()   # such moments, and
         self.maybe = set()     # the retracted that may have stood once more, for another cause
@@ -100,7 +109,7 @@ class Key:
         for rule, instances in self.found(now):
             for found in kinds.holding(instances, now):
                 phase = phase_of(found.evidence, now)
-                rows[rule["id"], found.instance] = dict(
+                rows[place_of(found.rule, found.instance)] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
                     unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
                     facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, found.rule, self.view()))
@@ -148,7 +157,10 @@ class Key:
         for instance, row in self.open.items():
             if instance not in rows:
                 phase = row["phase"] if cause else phase_of(row["evidence"], now)
-                self.alerts[instance] = dict(row, status="retracted", cause=cause or self.cause(row, now), phase=phase)
+                moved = elsewhere(instance) in rows  # it holds as before, by a rule in another mode
+                why = cause or ("corrected" if moved else self.cause(row, now))
+                phase = row["phase"] if moved else phase
+                self.alerts[instance] = dict(row, status="retracted", cause=why, phase=phase)
             elif row["status"] == "resolved" and rows[instance]["status"] == "open":
                 self.reopened.add(instance)
         self.maybe -= rows.keys()

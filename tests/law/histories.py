@@ -260,6 +260,7 @@ def random_keys(rng, variant):
 
 
 KEYS = {"campaign": "campaign_id"}
+MODES = ("shadow", "alert", "alert", "block")
 
 
 def random_validity(rng, start, days):
@@ -274,13 +275,13 @@ def random_validity(rng, start, days):
 def random_rule(rng, number, variant, start, days, scopes):
     kind = VARIANTS[variant]
     rule = dict(random_keys(rng, variant), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
-                mode=rng.choice(["alert", "alert", "block"]), severity=random_severity(rng, variant))
+                mode=rng.choice(MODES), severity=random_severity(rng, variant))
     pairs = variant in ("proximity", "overlap")
     if "subject" in rule:
         return dict(rule, **random_validity(rng, start, days))
     if scopes:
         rule["scope"] = rng.choice(scopes)
-        rule["mode"] = "alert"
+        rule["mode"] = rng.choice(["alert", "alert", "shadow"])
         if "distinct" in rule and rng.random() < 0.5:
             rule["distinct"] = "hcp"
     if kind not in ("eligibility", "coverage") and rng.random() < 0.25:
@@ -316,6 +317,8 @@ LEVELS = ("info", "low", "medium", "high", "critical")
 def is_stricter(rule, key, value):
     """Whether a market may write this, of its own accord, in place of what the rule says."""
     old = rule.get(key)
+    if key == "mode":
+        return MODES.index(value) >= MODES.index(old)
     if key == "severity":
         return not isinstance(value, list) and all(
             LEVELS.index(value) >= LEVELS.index(level)
@@ -338,7 +341,7 @@ def random_markets(rng, rule):
     pools = {"within": WITHIN if rule["kind"] == "proximity" else AFTER, "window": WINDOW, "max_open": AFTER,
              "resolve_within": spans("2 d", "7 d", "30 d"), "plus": [6 * HOUR, 24 * HOUR, 48 * HOUR],
              "limit": [0, 1, 2, 3] if rule["kind"] == "frequency" else [0, 10, 100, 200], "at_least": [1, 2, 3],
-             "severity": LEVELS}
+             "severity": LEVELS, "mode": MODES}
     keys = [key for key in pools if key in rule and not (isinstance(rule[key], dict) and "table" in rule[key])
             and not (key == "window" and rule.get("period") == "from_first")]
     for name in rng.sample(("EU", "DE", "US"), rng.choice([0, 0, 1, 2, 3])):
@@ -425,19 +428,26 @@ def random_policy(rng, variants, start, days, lateness=None, scopes=()):
         "packs": PACKS, "graces": random_graces(rng), "rules": rules, "limits": limits}
 
 
+def in_another_mode(rule):
+    other = dict(rule, mode="alert" if rule["mode"] == "shadow" else "shadow")
+    if any("mode" in changes for changes in rule.get("changes", {}).values()):
+        other["local"] = dict(rule.get("local", {}), mode="any")
+    return other
+
+
 def next_policy(rng, variants, policy, start, days):
     """What comes after a policy: some of its rules, some of them changed, some others."""
-    rules = []
+    rules, same = [], set()
     for number, rule in enumerate(policy["rules"]):
         fate = rng.random()
         if fate < 0.5:
-            rules.append(rule)
+            rules.append(in_another_mode(rule) if fate < 0.15 else rule)
+            same.add(rule["id"])
         elif fate < 0.8:
             other = random_rule(rng, 200 + number, rng.choice(variants), start, days, ())
             rules.append(dict(other, id=rule["id"]))
     for number in range(3):
         rules.append(random_rule(rng, 100 + number, rng.choice(variants), start, days, ()))
-    same = {rule["id"] for rule in rules if rule in policy["rules"]}
     return dict(policy, rules=rules, limits=[line for line in policy["limits"] if line["rule"] in same], planned_grace=rng.choice([policy["planned_grace"], 6 * HOUR, 3 * MS_DAY]),
                 joint_within=rng.choice([policy["joint_within"], HOUR]))
 

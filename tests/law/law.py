@@ -70,20 +70,29 @@ def replay(binary, policy_dir, lines, out, partitions, advance, env):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     if done.returncode:
         raise RuntimeError("%s\nexit %d\n%s%s" % (" ".join(command), done.returncode, done.stdout, done.stderr))
-    return last_rows(os.path.join(out, "alerts.jsonl"))
+    told, shadow = (rows_of(os.path.join(out, name)) for name in ("alerts.jsonl", "shadow.jsonl"))
+    misplaced = [row["alert_id"] for rows, is_shadow in ((told, False), (shadow, True)) for row in rows
+                 if (row["mode"] == "shadow") != is_shadow]
+    if misplaced:
+        raise RuntimeError("told where they do not belong: %s" % misplaced[:3])
+    return last_rows(sorted(told + shadow, key=lambda row: row["revision"]))
 
 
-def last_rows(path):
-    rows = {}
+def rows_of(path):
     with open(path) as f:
-        for line in f:
-            row = json.loads(line, parse_float=decimal.Decimal)
-            scope = row["scope"] if row["scope"] != "declared" else "campaign"
-            place = scope, row["key"], row["rule"], tuple(row["instance"])
-            row["follows"] = place not in rows and row["revision"] == 1 or (
-                place in rows and rows[place]["follows"] and row["revision"] == rows[place]["revision"] + 1)
-            rows[place] = row
-    return rows
+        return [json.loads(line, parse_float=decimal.Decimal) for line in f]
+
+
+def last_rows(rows):
+    """The last of each alert, where it is told; revisions follow each other over both places."""
+    last, revisions = {}, {}
+    for row in rows:
+        scope = row["scope"] if row["scope"] != "declared" else "campaign"
+        alert = scope, row["key"], row["rule"], tuple(row["instance"])
+        row["follows"] = row["revision"] == revisions.get(alert, 0) + 1
+        revisions[alert] = row["revision"] if row["follows"] else -1
+        last[(*alert, "shadow") if row["mode"] == "shadow" else alert] = row
+    return last
 
 
 def member_of_model(event):
@@ -115,7 +124,7 @@ def fact_of_engine(fact):
 def says_model(key, row, causes):
     if row["status"] == "retracted":
         return ("retracted", row["cause"]) if causes else ("retracted",)
-    scope, bare, rule, instance = key
+    scope, bare, rule, instance, *_ = key
     scope = "declared" if scope in histories.KEYS else scope
     return (row["status"], alerts.alert_id(rule, scope, bare, instance), row["phase"], row["severity"], row["unit"],
             number(row["observed"]), number(row["limit"]), row["other_currency"],
@@ -134,10 +143,12 @@ def compare(keys, rows, variants, coverage, every=True):
     """Differences as text. `every`: retracted alerts and their causes too, else only those that stand."""
     expected = {}
     for key, holder in keys.items():
-        for (rule, instance), row in holder.alerts.items():
-            expected[*key, rule, instance] = row
-            again = row["status"] == "open" and (rule, instance) in holder.reopened
-            coverage[variants[rule], "reopened" if again else row["status"], row["cause"], row["phase"]] += 1
+        for place, row in holder.alerts.items():
+            expected[*key, *place] = row
+            again = row["status"] == "open" and place in holder.reopened
+            coverage["in shadow"] += len(place) == 3
+            coverage["moved to another topic"] += row["status"] == "retracted" and alerts.elsewhere(place) in holder.open
+            coverage[variants[place[0]], "reopened" if again else row["status"], row["cause"], row["phase"]] += 1
     for place, row in list(rows.items()):
         holder, known, instance = keys[place[:2]], expected.get(place), place[2:]
         if row["status"] == "retracted" and (
@@ -245,7 +256,7 @@ class World:
         coverage["records"] += len(self.records)
         coverage["ended by another policy"] += sum(
             row["cause"] == "policy" for holder in keys.values() for row in holder.alerts.values())
-        return compare(keys, last_rows(alerts), variants, coverage)
+        return compare(keys, last_rows(rows_of(alerts)), variants, coverage)
 
     def run(self, binary, directory, coverage, env):
         """Differences of all its orders."""
@@ -378,6 +389,8 @@ def main():
           % coverage["cut into random batches, undone, rebuilt"])
     print("  histories outside the law (a version of what is no longer held, a zone for what is final): %d"
           % coverage["outside"])
+    print("  alerts of rules in mode shadow: %d, that went to another topic: %d"
+          % (coverage["in shadow"], coverage["moved to another topic"]))
     print("  alerts that another policy ended: %d" % coverage["ended by another policy"])
     print("  alerts that came and went between timers of one moment: %d" % coverage["between timers of one moment"])
     least = 1000 if args.histories >= 100000 else args.histories // 1000 if args.histories >= 10000 else 0

@@ -134,7 +134,8 @@ static void tell(struct jd_step *step, const struct jd_alert *alert)
     struct jd_alert *copy = jd_arena_alloc(step->arena, sizeof *copy);
     *copy = *alert;
     copy->complete_from = complete_from(step, alert);
-    jd_step_emit(step, JD_TOPIC_ALERTS, step->key, &jd_alert_record, copy,
+    jd_step_emit(step, alert->mode == JD_MODE_SHADOW ? JD_TOPIC_ALERTS_SHADOW : JD_TOPIC_ALERTS, step->key,
+                 &jd_alert_record, copy,
                  jd_arena_printf(step->arena, JD_STR_FMT "/%lld", JD_STR_ARG(alert->alert_id),
                                  (long long)alert->revision));
 }
@@ -152,18 +153,21 @@ static bool stands(const struct jd_alert *alert)
     return alert != NULL && alert->status != JD_STATUS_RETRACTED;
 }
 
-static void retract(struct jd_step *step, const struct jd_alert *held, enum jd_cause cause)
+/* Gives what is held then. */
+static const struct jd_alert *retract(struct jd_step *step, const struct jd_alert *held, enum jd_cause cause)
 {
-    struct jd_alert alert = *held;
-    alert.revision++;
-    alert.status = JD_STATUS_RETRACTED;
-    alert.cause = (uint8_t)cause;
-    alert.policy = step->program->hash;
+    struct jd_alert *alert = jd_arena_alloc(step->arena, sizeof *alert);
+    *alert = *held;
+    alert->revision++;
+    alert->status = JD_STATUS_RETRACTED;
+    alert->cause = (uint8_t)cause;
+    alert->policy = step->program->hash;
     /* It leaves with its members; without any, when it would have been final. */
-    publish(step, &alert,
+    publish(step, alert,
             held->evidence_count > 0
                 ? JD_NEVER
                 : jd_state_slot(step->state, JD_ENTRY_ALERT, 0, held->alert_id, step->arena)->due);
+    return alert;
 }
 
 /* An alert that says the same, but may change for another time now. */
@@ -176,11 +180,20 @@ static void put_off(struct jd_step *step, const struct jd_alert *held, jd_time d
                                      jd_alert_body(held, step->hcp, step->arena), held});
 }
 
+/* Who reads one topic does not learn from the other that an alert has gone there: it ends where it was. */
+static bool moves(const struct jd_alert *held, const struct jd_alert *alert)
+{
+    return (held->mode == JD_MODE_SHADOW) != (alert->mode == JD_MODE_SHADOW) &&
+           !jd_fault_bug("shadow_never_left");
+}
+
 static void hold(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance,
-                 const struct jd_alert *held)
+                 const struct jd_alert *held, enum jd_cause cause)
 {
     struct jd_alert alert = describe(step, instance->version != NULL ? instance->version : rule, instance);
     jd_time due = final_from(step, instance);
+    if (stands(held) && moves(held, &alert))
+        held = retract(step, held, cause == JD_CAUSE_POLICY ? cause : JD_CAUSE_CORRECTED);
     if (!stands(held)) {
         if (due <= step->now)
             return;
@@ -484,7 +497,7 @@ static void settle_one(struct jd_step *step, const struct item *item, const stru
     if (instance != NULL && item->rule->kind->deadlines)
         set_deadline(step, item->rule, instance);
     if (instance != NULL && instance->status != JD_STATUS_NONE)
-        hold(step, item->rule, instance, held);
+        hold(step, item->rule, instance, held, cause);
     else if (stands(held) && !(cause == JD_CAUSE_RESCHEDULED && jd_fault_bug("move_forgets_old")))
         retract(step, held, cause_for(step, item->rule, held, concern, cause));
 }

@@ -48,7 +48,7 @@ static const struct {
     {"version", "0", "0 is out of range"},
     {"version", "1000000001", "1000000001 is out of range"},
     {"kind", "proximty", "there is no kind"},
-    {"mode", "alarm", "expected alert or block"},
+    {"mode", "alarm", "expected shadow, alert or block"},
     {"scope", "planet", "planet"},
     {"severity", "hihg", "expected info, low, medium, high or critical"},
     {"level", "urgent", "expected info, low, medium, high or critical"},
