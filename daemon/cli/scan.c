@@ -28,10 +28,11 @@ bool jd_scan_edges(struct jd_reader *reader, enum jd_edge edge, struct jd_positi
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = NAP_MS * 1000000L}, NULL);
     }
-    return jd_error_set(err, JD_EXIT_UNAVAILABLE,
-                        "%s: the brokers did not say within %d ms where it begins and ends; see kafka: in the "
-                        "configuration",
-                        positions->topic, timeout_ms);
+    return jd_error_set(
+        err, JD_EXIT_UNAVAILABLE,
+        "%s: the brokers did not say within %d ms where it begins and ends; see kafka: in the "
+        "configuration",
+        positions->topic, timeout_ms);
 }
 
 static bool ask_edges(const struct scanning *s, enum jd_edge edge, struct jd_position *positions,

@@ -249,6 +249,26 @@ static bool same_change(const struct jd_change *a, const struct jd_change *b)
            (a->body.branch == 0 || (a->due == b->due && jd_str_eq(a->body.body, b->body.body)));
 }
 
+/* What stands at one place of a list of changes. */
+static const char *say_change(const struct jd_change *changes, uint32_t count, uint32_t at, char *text,
+                              size_t size)
+{
+    if (at >= count) {
+        (void)snprintf(text, size, "nothing");
+        return text;
+    }
+    const struct jd_change *change = &changes[at];
+    const struct jd_str kind = jd_symbol_text(&jd_entry_symbols, change->kind);
+    if (change->body.branch == 0)
+        (void)snprintf(text, size, JD_STR_FMT " of " JD_STR_FMT ", removed", JD_STR_ARG(kind),
+                       JD_STR_ARG(change->key));
+    else
+        (void)snprintf(text, size, JD_STR_FMT " of " JD_STR_FMT ", due %" PRId64 ", %zu bytes",
+                       JD_STR_ARG(kind), JD_STR_ARG(change->key), change->due,
+                       (size_t)change->body.body.size);
+    return text;
+}
+
 static void compare(struct jd_audit *audit, const struct jd_journal *journal, const struct jd_output *out,
                     const int64_t counts[JD_DEAD_LETTERED + 1])
 {
@@ -258,11 +278,16 @@ static void compare(struct jd_audit *audit, const struct jd_journal *journal, co
     while (at < journal->changes.count && at < out->change_count &&
            same_change(&changes[at], &out->changes[at]))
         at++;
-    if (at < journal->changes.count || at < out->change_count)
+    if (at < journal->changes.count || at < out->change_count) {
+        char there[512], again[512];
         jd_finding(&audit->findings, true,
-                   "shard %" PRId32 " seq %" PRId64 ": change %" PRIu32 " differs (journal has %" PRIu32
-                   " changes, decided again %" PRIu32 ")",
-                   shard, journal->seq, at, journal->changes.count, out->change_count);
+                   "shard %" PRId32 " seq %" PRId64 ": change %" PRIu32 " of %" PRIu32
+                   " is %s; decided again, of "
+                   "%" PRIu32 ": %s",
+                   shard, journal->seq, at, journal->changes.count,
+                   say_change(changes, journal->changes.count, at, there, sizeof there), out->change_count,
+                   say_change(out->changes, out->change_count, at, again, sizeof again));
+    }
     const struct {
         const char *name;
         int64_t journal, again;
@@ -413,7 +438,12 @@ static bool audit_batch(struct jd_audit *audit, const struct jd_journal *journal
         audit->sources[role].effective = ranges[i].effective_time;
         audit->sources[role].known = true;
     }
-    return jd_journal_redo(audit->fold, journal, err);
+    if (!jd_journal_redo(audit->fold, journal, err))
+        return false;
+    /* As the daemon does once it is committed: what it compiled follows from the entries of that moment. */
+    if (announcement)
+        jd_fold_set_program(audit->fold, jd_policies_find(audit->shared->policies, journal->policy));
+    return true;
 }
 
 /* ---- one shard ----------------------------------------------------------------------------------------- */
