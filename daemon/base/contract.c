@@ -29,6 +29,7 @@ SYMBOLS(jd_status, "AlertStatus", JD_STATUS_MAP)
 SYMBOLS(jd_cause, "Cause", JD_CAUSE_MAP)
 SYMBOLS(jd_alert_phase, "AlertPhase", JD_ALERT_PHASE_MAP)
 SYMBOLS(jd_severity, "Severity", JD_SEVERITY_MAP)
+SYMBOLS(jd_audience, "Audience", JD_AUDIENCE_MAP)
 SYMBOLS(jd_mode, "Mode", JD_MODE_MAP)
 SYMBOLS(jd_scope, "Scope", JD_SCOPE_MAP)
 SYMBOLS(jd_unit, "Unit", JD_UNIT_MAP)
@@ -276,6 +277,7 @@ static const struct jd_field jd_alert_fields[] = {
     INT(other_currency, OPTIONAL),
     LIST(facts, jd_fact_read_record, OPTIONAL),
     TIME(complete_from, OPTIONAL),
+    ENUM(audience, jd_audience_symbols, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S
@@ -493,6 +495,7 @@ static const struct jd_field alert_entry_fields[] = {
     INT(evidence_count, OPTIONAL),
     STRING(evidence_sha256, OPTIONAL),
     LIST(facts, jd_fact_read_record, OPTIONAL),
+    ENUM(audience, jd_audience_symbols, OPTIONAL),
 };
 static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");
 #undef S

@@ -22,8 +22,9 @@ extern const struct jd_record *const jd_entry_records[];
 extern const struct jd_symbols jd_class_symbols, jd_phase_symbols, jd_channel_symbols, jd_role_symbols,
     jd_function_symbols, jd_initiator_symbols, jd_direction_symbols, jd_outcome_symbols,
     jd_outcome_reason_symbols, jd_fact_symbols, jd_fact_state_symbols, jd_status_symbols, jd_cause_symbols,
-    jd_alert_phase_symbols, jd_severity_symbols, jd_mode_symbols, jd_scope_symbols, jd_unit_symbols,
-    jd_trigger_status_symbols, jd_rejection_symbols, jd_reason_symbols, jd_entry_symbols, jd_touch_op_symbols;
+    jd_alert_phase_symbols, jd_severity_symbols, jd_mode_symbols, jd_audience_symbols, jd_scope_symbols,
+    jd_unit_symbols, jd_trigger_status_symbols, jd_rejection_symbols, jd_reason_symbols, jd_entry_symbols,
+    jd_touch_op_symbols;
 
 /* The value of a text, 0 when it is not in the list. */
 uint8_t jd_symbol_of(const struct jd_symbols *symbols, struct jd_str text);

@@ -84,9 +84,10 @@ static bool fill_wire(struct jd_outfit *outfit, struct jd_error *err)
 /* Our own outputs' schemas go into the registry before the first record names them. */
 static bool register_schemas(struct jd_shared *shared, struct jd_error *err)
 {
-    static const enum jd_topic topics[] = {JD_TOPIC_ALERTS, JD_TOPIC_ALERTS_SHADOW,
-                                           JD_TOPIC_TRIGGERS_COMMERCIAL, JD_TOPIC_TRIGGERS_MEDICAL,
-                                           JD_TOPIC_DECISIONS};
+    static const enum jd_topic topics[] = {
+        JD_TOPIC_ALERTS,         JD_TOPIC_ALERTS_SHADOW,       JD_TOPIC_ALERTS_COMMERCIAL,
+        JD_TOPIC_ALERTS_MEDICAL, JD_TOPIC_TRIGGERS_COMMERCIAL, JD_TOPIC_TRIGGERS_MEDICAL,
+        JD_TOPIC_DECISIONS};
     for (size_t i = 0; shared->wire_out.confluent && i < JD_COUNT(topics); i++) {
         char subject[512];
         snprintf(subject, sizeof(subject), "%s-value", shared->outs[jd_out_of(topics[i])].topic);
@@ -105,6 +106,8 @@ static void fill_outs(struct jd_outfit *outfit)
         [JD_OUT_JOURNAL] = JD_SESSION_JOURNAL,
         [JD_OUT_ALERTS] = JD_SESSION_ALERTS,
         [JD_OUT_ALERTS_SHADOW] = JD_SESSION_ALERTS_SHADOW,
+        [JD_OUT_ALERTS_COMMERCIAL] = JD_SESSION_ALERTS_COMMERCIAL,
+        [JD_OUT_ALERTS_MEDICAL] = JD_SESSION_ALERTS_MEDICAL,
         [JD_OUT_TRIGGERS_COMMERCIAL] = JD_SESSION_TRIGGERS_COMMERCIAL,
         [JD_OUT_TRIGGERS_MEDICAL] = JD_SESSION_TRIGGERS_MEDICAL,
         [JD_OUT_DECISIONS] = JD_SESSION_DECISIONS,

@@ -14,8 +14,9 @@
 
 enum { FIELDS_MAX = 64 };
 
-const char *const jd_expected_names[JD_EXPECT_COUNT + 1] = {"alerts",    "shadow_alerts", "triggers",
-                                                            "decisions", "dead_letters",  NULL};
+const char *const jd_expected_names[JD_EXPECT_COUNT + 1] = {
+    "alerts",   "commercial_alerts", "medical_alerts", "shadow_alerts",
+    "triggers", "decisions",         "dead_letters",   NULL};
 
 struct reading {
     struct jd_arena *arena;
@@ -261,10 +262,9 @@ static void check_expected(const struct reading *r, const struct jd_record *reco
 static void read_expect(const struct reading *r, const struct jd_node *node, struct jd_step *step)
 {
     static const struct jd_record *const records[JD_EXPECT_COUNT] = {
-        [JD_EXPECT_ALERTS] = &jd_alert_record,
-        [JD_EXPECT_SHADOW_ALERTS] = &jd_alert_record,
-        [JD_EXPECT_TRIGGERS] = &jd_trigger_record,
-        [JD_EXPECT_DECISIONS] = &jd_decision_record,
+        [JD_EXPECT_ALERTS] = &jd_alert_record,         [JD_EXPECT_COMMERCIAL_ALERTS] = &jd_alert_record,
+        [JD_EXPECT_MEDICAL_ALERTS] = &jd_alert_record, [JD_EXPECT_SHADOW_ALERTS] = &jd_alert_record,
+        [JD_EXPECT_TRIGGERS] = &jd_trigger_record,     [JD_EXPECT_DECISIONS] = &jd_decision_record,
     };
     step->kind = JD_STEP_EXPECT;
     for (uint32_t i = 0; node->kind == JD_NODE_MAP && i < node->count; i++) {
@@ -288,7 +288,8 @@ static void read_expect(const struct reading *r, const struct jd_node *node, str
     }
     if (node->kind != JD_NODE_MAP || node->count == 0) {
         wrong_kind(r, node, "expect",
-                   "a map with alerts, shadow_alerts, triggers, decisions or dead_letters");
+                   "a map with alerts, commercial_alerts, medical_alerts, shadow_alerts, triggers, decisions "
+                   "or dead_letters");
     }
 }
 

@@ -13,7 +13,7 @@
  *         alerts: [ { rule: r1, status: open } ]          # each revision, in order, exactly so many
  *         triggers: 1                                     # or only how many
  *
- * `expect` knows alerts, shadow_alerts, triggers, decisions and dead_letters; a list left out is not looked at. Of each
+ * `expect` knows alerts, commercial_alerts, medical_alerts, shadow_alerts, triggers, decisions and dead_letters; a list left out is not looked at. Of each
  * item only the named fields are compared; `null` means absent. In an event `id` is by default the step's
  * number, `source` "test" and `time` its recorded_at; in a profile `recorded_at` is the time of the step. */
 #ifndef JOURNEYD_CLI_SCENARIO_H
@@ -25,6 +25,8 @@
 
 enum jd_expected {
     JD_EXPECT_ALERTS,
+    JD_EXPECT_COMMERCIAL_ALERTS,
+    JD_EXPECT_MEDICAL_ALERTS,
     JD_EXPECT_SHADOW_ALERTS,
     JD_EXPECT_TRIGGERS,
     JD_EXPECT_DECISIONS,

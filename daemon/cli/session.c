@@ -139,9 +139,7 @@ bool jd_session_topics(struct jd_session *session, struct jd_error *err)
  * and an alert goes out with less of its evidence. */
 static int least_bytes(enum jd_session_topic topic)
 {
-    bool is_effect = topic == JD_SESSION_ALERTS || topic == JD_SESSION_ALERTS_SHADOW ||
-                     topic == JD_SESSION_TRIGGERS_COMMERCIAL || topic == JD_SESSION_TRIGGERS_MEDICAL ||
-                     topic == JD_SESSION_DECISIONS;
+    const bool is_effect = topic >= JD_SESSION_ALERTS && topic <= JD_SESSION_DECISIONS;
     return topic == JD_SESSION_JOURNAL ? JD_JOURNAL_RECORD_MIN : is_effect ? OUTPUT_BYTES_MIN : 0;
 }
 

@@ -17,6 +17,8 @@
     X(JOURNAL, journal, "journal", JOURNAL)                                                                  \
     X(POLICIES, policies, "journeyd.policies", POLICIES)                                                     \
     X(ALERTS, alerts, "conflict.alerts", OUTPUT)                                                             \
+    X(ALERTS_COMMERCIAL, alerts_commercial, "conflict.alerts.commercial", OUTPUT)                            \
+    X(ALERTS_MEDICAL, alerts_medical, "conflict.alerts.medical", OUTPUT)                                     \
     X(ALERTS_SHADOW, alerts_shadow, "conflict.alerts.shadow", OUTPUT)                                        \
     X(TRIGGERS_COMMERCIAL, triggers_commercial, "channel.triggers.commercial", OUTPUT)                       \
     X(TRIGGERS_MEDICAL, triggers_medical, "channel.triggers.medical", OUTPUT)                                \

@@ -147,6 +147,8 @@ static bool receive(void *context, const struct jd_effect *effect)
         sink = SINK_DECISIONS;
         side->decisions++;
         break;
+    case JD_TOPIC_ALERTS_COMMERCIAL: /* no more than alerts.jsonl has */
+    case JD_TOPIC_ALERTS_MEDICAL:
     case JD_TOPIC_TOUCHES: /* goes from fold to fold */
     case JD_TOPIC_END_:
         return true;

@@ -54,6 +54,8 @@ enum jd_topic {
     JD_TOPIC_DECISIONS,           /* jd_decision, key hcp_id */
     JD_TOPIC_TOUCHES,             /* jd_shared_touch, key account:<id> …; partition from the bare id */
     JD_TOPIC_ALERTS_SHADOW,       /* jd_alert of rules in mode shadow, key as of ALERTS */
+    JD_TOPIC_ALERTS_COMMERCIAL,   /* jd_alert as commercial readers see it, key as of ALERTS */
+    JD_TOPIC_ALERTS_MEDICAL,      /* the same for medical readers */
     JD_TOPIC_END_
 };
 

@@ -161,6 +161,7 @@ struct jd_coverage {
 struct jd_scope_key {
     enum jd_scope scope;     /* ACCOUNT, ACTOR or DECLARED */
     struct jd_str name;      /* account, actor, or as declared */
+    uint8_t audiences;       /* bits of enum jd_audience: who may know it */
     struct jd_field_ref ref; /* DECLARED: the field of the touch; text */
     bool of_profile;         /* DECLARED: instead a text of the physician's profile: */
     uint32_t place;          /* of the jd_str in jd_hcp_profile, where no attribute is named */

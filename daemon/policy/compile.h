@@ -76,6 +76,7 @@ bool jd_read_map(struct jd_compile *c, const struct jd_node *node, const char *w
 
 /* The tables, each in the file of its part; each ends with a NULL name. */
 extern const struct jd_key jd_policy_keys[], jd_market_keys[], jd_group_keys[]; /* policy.c */
+extern const struct jd_key jd_audiences_keys[];                                 /* audiences.c */
 extern const struct jd_key jd_rule_keys[], jd_severity_keys[], jd_when_keys[];  /* rules.c */
 extern const struct jd_key jd_weights_keys[];                                   /* parameters.c */
 extern const struct jd_key jd_market_file_keys[];                               /* markets.c */
@@ -126,6 +127,9 @@ uint32_t jd_sort_texts(struct jd_str *items, uint32_t count);
 
 /* What rules may have for scope besides hcp; `keys:` of policy.yaml. */
 void jd_compile_keys(struct jd_compile *c, const struct jd_node *node); /* NULL: none are declared */
+/* Who may know them; NULL: as usual. After the keys. */
+void jd_compile_audiences(struct jd_compile *c, const struct jd_node *node);
+void jd_check_audiences(struct jd_compile *c); /* with what rules are about, when all are read */
 /* Parts of the policy, each in its file. */
 void jd_compile_policy(struct jd_compile *c, const struct jd_node *root); /* policy.yaml */
 /* conflicts.yaml (market NULL), or what a market adds. */

@@ -59,7 +59,7 @@ static bool is_named(struct jd_str name, const char *const *names)
 /* policy.yaml without what decides nothing. */
 static void add_policy(struct jd_compile *c, struct jd_buf *buf, const struct jd_bundle_file *file)
 {
-    static const char *const labels[] = {"name", "audiences", NULL};
+    static const char *const labels[] = {"name", NULL};
     struct jd_diagnostics ignored; /* they were told when it was compiled */
     jd_diagnostics_init(&ignored);
     const struct jd_node *root = jd_yaml_parse(file->bytes, file->name, c->arena, &ignored);

@@ -92,6 +92,7 @@ struct written_policy {
     struct jd_program program; /* what it sets of it */
     struct jd_market *markets;
     const struct jd_zone *zone;
+    const struct jd_node *audiences; /* as written, or NULL */
 };
 
 static void read_zones(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
@@ -317,6 +318,14 @@ static void read_keys(struct jd_compile *c, const struct jd_key *key, const stru
     jd_compile_keys(c, node);
 }
 
+/* What of it is right follows from keys:, which may come later. */
+static void read_audiences(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                           void *out)
+{
+    (void)c, (void)key;
+    *(const struct jd_node **)out = node;
+}
+
 #define P(member) offsetof(struct written_policy, program.member)
 const struct jd_key jd_policy_keys[] = {
     {"name", jd_read_name, .offset = P(name), .required = true},
@@ -328,7 +337,7 @@ const struct jd_key jd_policy_keys[] = {
     {.name = "zones", .read = read_zones},
     {.name = "markets", .read = read_markets},
     {.name = "groups", .read = read_groups},
-    {.name = "audiences"},
+    {"audiences", read_audiences, .offset = offsetof(struct written_policy, audiences)},
     {.name = "keys", .read = read_keys},
     {0},
 };
@@ -341,6 +350,7 @@ void jd_compile_policy(struct jd_compile *c, const struct jd_node *root)
     *c->program = w.program;
     c->program->default_zone = w.zone;
     c->program->markets = c->markets = w.markets;
+    jd_compile_audiences(c, w.audiences);
     settle_zones(c, w.markets);
 }
 

@@ -435,6 +435,7 @@ void jd_settle_rules(struct jd_compile *c)
     struct jd_rule *rules = jd_arena_array(c->arena, c->rule_count, sizeof *rules);
     if (c->rule_count > 1)
         qsort(c->rules, c->rule_count, sizeof *c->rules, by_id);
+    jd_check_audiences(c);
     for (uint32_t i = 0; i < c->rule_count; i++)
         rules[i] = c->rules[i].rule;
     jd_settle_keys(c, rules, c->rule_count);

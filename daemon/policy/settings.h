@@ -47,7 +47,8 @@ struct jd_settings {
     /* Names on the broker; an optional one that is `none` is absent, and so is its dead-letter topic. */
     struct {
         struct jd_str events, hcp_profiles, account_profiles; /* profiles: optional */
-        struct jd_str alerts, alerts_shadow, triggers_commercial, triggers_medical, decisions;
+        struct jd_str alerts, alerts_commercial, alerts_medical, alerts_shadow;
+        struct jd_str triggers_commercial, triggers_medical, decisions;
         struct jd_str touches, journal, policies;
         struct jd_str events_dlq, hcp_profiles_dlq, account_profiles_dlq, touches_dlq;
     } topics;

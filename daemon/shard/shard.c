@@ -417,7 +417,7 @@ static void count_effects(struct jd_worker *worker, const struct jd_output *out)
 {
     for (uint32_t i = 0; i < out->effect_count; i++) {
         const struct jd_effect *effect = &out->effects[i];
-        if (effect->record == &jd_alert_record) {
+        if (effect->topic == JD_TOPIC_ALERTS || effect->topic == JD_TOPIC_ALERTS_SHADOW) {
             const struct jd_alert *alert = effect->value;
             jd_metric_add_for(worker->metrics, JD_METRIC_ALERTS, alert->rule,
                               jd_symbol_text(&jd_status_symbols, alert->status), 1);

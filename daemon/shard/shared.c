@@ -22,6 +22,8 @@ enum jd_out jd_out_of(enum jd_topic topic)
         [JD_TOPIC_DECISIONS] = JD_OUT_DECISIONS,
         [JD_TOPIC_TOUCHES] = JD_OUT_TOUCHES,
         [JD_TOPIC_ALERTS_SHADOW] = JD_OUT_ALERTS_SHADOW,
+        [JD_TOPIC_ALERTS_COMMERCIAL] = JD_OUT_ALERTS_COMMERCIAL,
+        [JD_TOPIC_ALERTS_MEDICAL] = JD_OUT_ALERTS_MEDICAL,
     };
     return outs[topic];
 }

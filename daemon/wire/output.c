@@ -21,6 +21,8 @@ static const struct {
     [JD_TOPIC_DECISIONS] = {"decision", &jd_decision_record},
     [JD_TOPIC_TOUCHES] = {"touch.shared", &jd_shared_touch_record},
     [JD_TOPIC_ALERTS_SHADOW] = {"conflict.alert", &jd_alert_record},
+    [JD_TOPIC_ALERTS_COMMERCIAL] = {"conflict.alert", &jd_alert_record},
+    [JD_TOPIC_ALERTS_MEDICAL] = {"conflict.alert", &jd_alert_record},
 };
 
 const char *jd_topic_type(enum jd_topic topic)

@@ -14,6 +14,8 @@
 #define JD_SEVERITY_MAP(X)                                                                                   \
     X(INFO, "info") X(LOW, "low") X(MEDIUM, "medium") X(HIGH, "high") X(CRITICAL, "critical")
 #define JD_MODE_MAP(X) X(SHADOW, "shadow") X(ALERT, "alert") X(BLOCK, "block")
+/* Who is told of an alert beside compliance. Numbers are bits. */
+#define JD_AUDIENCE_MAP(X) X(COMMERCIAL, "commercial") X(MEDICAL, "medical") X(BOTH, "both")
 #define JD_SCOPE_MAP(X) X(HCP, "hcp") X(ACCOUNT, "account") X(ACTOR, "actor") X(DECLARED, "declared")
 #define JD_UNIT_MAP(X)                                                                                       \
     X(MS, "ms") X(DAYS, "days") X(TOUCHES, "touches") X(AMOUNT, "amount") X(QUANTITY, "quantity")
@@ -50,6 +52,8 @@ enum jd_alert_phase { JD_ALERT_PHASE_NONE, JD_ALERT_PHASE_MAP(JD_X_ALERT_PHASE) 
 enum jd_severity { JD_SEVERITY_NONE, JD_SEVERITY_MAP(JD_X_SEVERITY) JD_SEVERITY_END_ };
 #define JD_X_MODE(n, t) JD_MODE_##n,
 enum jd_mode { JD_MODE_NONE, JD_MODE_MAP(JD_X_MODE) JD_MODE_END_ };
+#define JD_X_AUDIENCE(n, t) JD_AUDIENCE_##n,
+enum jd_audience { JD_AUDIENCE_NONE, JD_AUDIENCE_MAP(JD_X_AUDIENCE) JD_AUDIENCE_END_ };
 #define JD_X_SCOPE(n, t) JD_SCOPE_##n,
 enum jd_scope { JD_SCOPE_NONE, JD_SCOPE_MAP(JD_X_SCOPE) JD_SCOPE_END_ };
 #define JD_X_UNIT(n, t) JD_UNIT_##n,
@@ -102,6 +106,7 @@ struct jd_alert {
     int64_t other_currency; /* of a budget: touches that were left out because of their currency */
     struct jd_list facts;   /* of struct jd_fact_read */
     jd_time complete_from;  /* it lies before: touches that the rule reads may not have been held any more */
+    uint8_t audience;       /* enum jd_audience: who else is told */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

@@ -100,7 +100,8 @@ class Cluster:
     """The topics of one test: an own prefix, an own group."""
 
     INPUTS = ("engagement.events", "hcp.profiles", "account.profiles")
-    OUTPUTS = ("conflict.alerts", "conflict.alerts.shadow", "channel.triggers.commercial", "channel.triggers.medical", "decisions")
+    OUTPUTS = ("conflict.alerts", "conflict.alerts.commercial", "conflict.alerts.medical", "conflict.alerts.shadow",
+               "channel.triggers.commercial", "channel.triggers.medical", "decisions")
 
     def __init__(self, name, partitions=4, **topic_config):
         self.group = f"{name}-{os.getpid()}-{int(time.time() * 1000) % 1000000}"

@@ -52,6 +52,16 @@ scenario type '  - event: { type: call.invented, hcp_id: h1, recorded_at: 2026-0
 ends "a refused event is a dead letter" 0 "1 passed" "$JOURNEYD" test "$scratch/tests/type.yaml"
 rm "$scratch"/tests/{typo,field,step,time,publish}.yaml
 ends "all run, whatever the others do" 65 "^5 scenarios: 2 passed, 3 failed" "$JOURNEYD" test "$scratch"
+# What would bring medical content to commercial readers is an error where it stands.
+cp -r tests/cli/modes/audiences "$scratch/leak"
+sed -i 's/commercial: .*/commercial: [subject]/' "$scratch/leak/policy.yaml"
+ends "a key that commercial readers do not see of medical contacts" 78 \
+    'conflicts.yaml:5:[0-9]+: error: scope: commercial readers may know the key "subject", and the rule may be about a medical contact, of which they do not see `topic`' \
+    "$JOURNEYD" check --policy "$scratch/leak"
+sed -i '/id: subject/s/role: msl/role: [sales_rep, speaker]/' "$scratch/leak/conflicts.yaml"
+sed -i 's/medical: .*/medical: []/' "$scratch/leak/policy.yaml"
+ends "of a rule about their own contacts alone they may" 0 "" "$JOURNEYD" check --policy "$scratch/leak"
+rm -r "$scratch/leak"
 # Which of what came is meant: by what agrees, not by its place.
 msl2=${msl//h1/h2} rep2=${rep//h1/h2}
 msl2=${msl2/id: m1/id: m2} rep2=${rep2/id: c1/id: c2}

@@ -24,7 +24,8 @@ ROOT = avro.ROOT
 SERVICES = os.path.join(ROOT, "tests", "broker", "services.sh")
 sys.path.insert(0, os.path.join(ROOT, "tests", "law"))
 
-OUTPUTS = ("conflict.alerts", "channel.triggers.commercial", "channel.triggers.medical", "decisions")
+OUTPUTS = ("conflict.alerts", "conflict.alerts.commercial", "conflict.alerts.medical", "conflict.alerts.shadow",
+           "channel.triggers.commercial", "channel.triggers.medical", "decisions")
 QUIET = {"log_level": 0, "reconnect.backoff.max.ms": 250, "socket.timeout.ms": 10000}
 JOURNAL = avro.Schema("JournalRecord")
 

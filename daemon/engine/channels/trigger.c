@@ -13,6 +13,7 @@
 #include "base/civil.h"
 #include "base/contract.h"
 #include "base/str.h"
+#include "engine/audiences.h"
 #include "engine/channels/gates.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
@@ -20,8 +21,8 @@
 /* What a decision is about. */
 struct question {
     const struct jd_alert *alert;
-    const struct jd_event *touch;     /* the planned commercial touch; engagement_id is its key */
-    const struct jd_event *colleague; /* the member that it meets */
+    const struct jd_event *touch; /* the planned commercial touch; engagement_id is its key */
+    struct jd_event colleague;    /* the member that it meets, as the touch's owner may see it */
 };
 
 static const struct jd_str arm = {"list_order", 10};
@@ -44,10 +45,12 @@ static bool ask(const struct jd_step *step, const struct jd_alert *alert, struct
             jd_role_function(events[i].actor.role) == JD_FUNCTION_COMMERCIAL &&
             (out->touch == NULL || later_touch(&events[i], out->touch)))
             out->touch = &events[i];
-    for (uint32_t i = 0; i < alert->evidence.count && out->colleague == NULL; i++)
-        if (&events[i] != out->touch)
-            out->colleague = &events[i];
-    return out->touch != NULL && out->colleague != NULL;
+    for (uint32_t i = 0; i < alert->evidence.count && out->touch != NULL; i++)
+        if (&events[i] != out->touch) {
+            out->colleague = jd_audience_event(JD_AUDIENCE_COMMERCIAL, &events[i], step->arena);
+            return true;
+        }
+    return false;
 }
 
 static bool same_parts(const struct jd_instance *x, const struct jd_instance *y)
@@ -168,7 +171,7 @@ static int64_t ground_of(struct jd_step *step, const struct question *q, const s
     }
     ground.candidates = (struct jd_list){plain, decision->candidates.count};
     ground.arm = jd_arena_printf(step->arena, JD_STR_FMT " %u %lld", JD_STR_ARG(q->touch->engagement_id),
-                                 q->colleague->phase, (long long)jd_touch_time(q->colleague));
+                                 q->colleague.phase, (long long)jd_touch_time(&q->colleague));
     int64_t digest = (int64_t)jd_avro_digest(&jd_decision_record, &ground, volatile_fields, step->arena);
     return digest == 0 ? 1 : digest; /* 0: no ground */
 }
@@ -193,8 +196,8 @@ static struct jd_list why_issued(const struct jd_step *step, const struct questi
     static const char *const months[] = {"January",   "February", "March",    "April",
                                          "May",       "June",     "July",     "August",
                                          "September", "October",  "November", "December"};
-    bool planned = q->colleague->phase == JD_PHASE_PLANNED;
-    jd_time at = jd_touch_time(q->colleague);
+    bool planned = q->colleague.phase == JD_PHASE_PLANNED;
+    jd_time at = jd_touch_time(&q->colleague);
     int64_t days = at / JD_DAY - (at % JD_DAY < 0), rest = at - days * JD_DAY;
     int year, month, day;
     jd_civil_from_days(days, &year, &month, &day);

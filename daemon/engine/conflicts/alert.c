@@ -6,6 +6,7 @@
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "engine/audiences.h"
 #include "engine/conflicts/evidence.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
@@ -83,6 +84,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
         .policy = step->program->hash,
     };
     jd_evidence_put(&alert, instance, step->hcp, step->arena);
+    alert.audience = (uint8_t)jd_alert_audience(rule, &alert);
     return alert;
 }
 
@@ -103,7 +105,7 @@ static bool unchanged(const struct jd_step *step, const struct jd_alert *a, cons
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
            jd_str_eq(a->window, b->window) && a->other_currency == b->other_currency &&
-           jd_evidence_same(a, b, step->arena) && same_facts(step, a, b);
+           a->audience == b->audience && jd_evidence_same(a, b, step->arena) && same_facts(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -129,15 +131,50 @@ static jd_time complete_from(const struct jd_step *step, const struct jd_alert *
     return rule->complete_from;
 }
 
-static void tell(struct jd_step *step, const struct jd_alert *alert)
+static void emit(struct jd_step *step, enum jd_topic topic, const struct jd_alert *alert)
 {
     struct jd_alert *copy = jd_arena_alloc(step->arena, sizeof *copy);
     *copy = *alert;
     copy->complete_from = complete_from(step, alert);
-    jd_step_emit(step, alert->mode == JD_MODE_SHADOW ? JD_TOPIC_ALERTS_SHADOW : JD_TOPIC_ALERTS, step->key,
-                 &jd_alert_record, copy,
-                 jd_arena_printf(step->arena, JD_STR_FMT "/%lld", JD_STR_ARG(alert->alert_id),
-                                 (long long)alert->revision));
+    struct jd_str reader = jd_symbol_text(&jd_audience_symbols, alert->audience);
+    bool is_projected = topic == JD_TOPIC_ALERTS_COMMERCIAL || topic == JD_TOPIC_ALERTS_MEDICAL;
+    jd_step_emit(step, topic, step->key, &jd_alert_record, copy,
+                 jd_arena_printf(step->arena, JD_STR_FMT "/%lld%s" JD_STR_FMT, JD_STR_ARG(alert->alert_id),
+                                 (long long)alert->revision, is_projected ? "/" : "",
+                                 JD_STR_ARG(is_projected ? reader : (struct jd_str){0})));
+}
+
+static const struct {
+    enum jd_audience audience;
+    enum jd_topic topic;
+} readers[] = {{JD_AUDIENCE_COMMERCIAL, JD_TOPIC_ALERTS_COMMERCIAL},
+               {JD_AUDIENCE_MEDICAL, JD_TOPIC_ALERTS_MEDICAL}};
+
+static void emit_to(struct jd_step *step, uint8_t audience, const struct jd_alert *alert)
+{
+    for (size_t i = 0; i < JD_COUNT(readers); i++)
+        if ((audience & readers[i].audience) != 0) {
+            struct jd_alert seen = jd_audience_alert(readers[i].audience, alert, step->arena);
+            emit(step, readers[i].topic, &seen);
+        }
+}
+
+static void tell(struct jd_step *step, const struct jd_alert *alert)
+{
+    emit(step, alert->mode == JD_MODE_SHADOW ? JD_TOPIC_ALERTS_SHADOW : JD_TOPIC_ALERTS, alert);
+    emit_to(step, alert->audience, alert);
+}
+
+/* Those whose alert it is no longer see what they saw, retracted. */
+static void leave(struct jd_step *step, const struct jd_alert *held, const struct jd_alert *alert,
+                  enum jd_cause cause)
+{
+    struct jd_alert gone = *held;
+    gone.revision = alert->revision;
+    gone.status = JD_STATUS_RETRACTED;
+    gone.cause = (uint8_t)cause;
+    gone.policy = alert->policy;
+    emit_to(step, (uint8_t)(held->audience & ~alert->audience), &gone);
 }
 
 static void publish(struct jd_step *step, const struct jd_alert *alert, jd_time due)
@@ -192,8 +229,9 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
 {
     struct jd_alert alert = describe(step, instance->version != NULL ? instance->version : rule, instance);
     jd_time due = final_from(step, instance);
+    cause = cause == JD_CAUSE_POLICY ? cause : JD_CAUSE_CORRECTED;
     if (stands(held) && moves(held, &alert))
-        held = retract(step, held, cause == JD_CAUSE_POLICY ? cause : JD_CAUSE_CORRECTED);
+        held = retract(step, held, cause);
     if (!stands(held)) {
         if (due <= step->now)
             return;
@@ -205,6 +243,8 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
     alert.revision = held != NULL ? held->revision + 1 : 1;
     alert.opened_at = held != NULL ? held->opened_at : step->now;
     publish(step, &alert, due);
+    if (stands(held))
+        leave(step, held, &alert, cause);
 }
 
 /* ---- deadlines ---- */

@@ -112,8 +112,8 @@ Test(evidence, an_alert_goes_with_a_member_that_was_cut_off)
     touches();
     (void)effects(w);
     advance(w, 30 * 24 + 0.4);
-    cr_assert_eq(w->out.effect_count, 0);
+    cr_assert_eq(alerts_told(w), 0);
     advance(w, 30 * 24 + 0.6);
-    cr_assert_eq(w->out.effect_count, 1);
+    cr_assert_eq(alerts_told(w), 1);
     cr_assert_eq(last_alert(w)->final, JD_TRUE);
 }

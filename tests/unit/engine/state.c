@@ -212,11 +212,11 @@ Test(state, the_longest_names_are_kept)
     world_start(w);
     feed(w, &(struct spec){.id = id, .source = source, .role = JD_ROLE_MSL, .at = 100});
     feed(w, &(struct spec){.id = "2", .engagement = "B", .role = JD_ROLE_SALES_REP, .at = 101});
-    cr_assert(w->out.effect_count == 1);
+    cr_assert(alerts_told(w) == 1);
     cr_assert(feed(w, &(struct spec){.id = id, .source = source, .role = JD_ROLE_MSL, .at = 100}) ==
               JD_DUPLICATE);
     feed(w, &(struct spec){.id = "3", .engagement = "B", .role = JD_ROLE_MSL, .at = 101, .recorded = 110});
-    cr_assert(w->out.effect_count == 2 && last_alert(w)->status == JD_STATUS_RETRACTED);
+    cr_assert(alerts_told(w) == 2 && last_alert(w)->status == JD_STATUS_RETRACTED);
     advance(w, 5000);
     jd_fold_keep(w->fold);
     cr_assert(jd_fold_key_count(w->fold) == 0);

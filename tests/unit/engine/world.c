@@ -272,13 +272,23 @@ const struct jd_alert *last_alert(const struct world *world)
     return NULL;
 }
 
+uint32_t alerts_told(const struct world *world)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world->out.effect_count; i++)
+        count += world->out.effects[i].topic == JD_TOPIC_ALERTS;
+    return count;
+}
+
 const char *effects(struct world *world)
 {
     struct jd_buf buf;
     jd_buf_init(&buf, &world->arena);
     for (uint32_t i = 0; i < world->out.effect_count; i++) {
         const struct jd_effect *effect = &world->out.effects[i];
-        if (i > 0)
+        if (effect->topic == JD_TOPIC_ALERTS_COMMERCIAL || effect->topic == JD_TOPIC_ALERTS_MEDICAL)
+            continue; /* of these, audiences.c speaks */
+        if (buf.size > 0)
             jd_buf_text(&buf, "; ");
         if (effect->topic == JD_TOPIC_ALERTS)
             print_alert(&buf, effect->value, true, &world->arena);

@@ -61,6 +61,7 @@ struct jd_str text(struct world *world, const char *s);
  * or none, where nothing is measured. */
 const char *effects(struct world *world);
 const struct jd_alert *last_alert(const struct world *world);
+uint32_t alerts_told(const struct world *world); /* records for compliance since effects() */
 /* Every open alert in the state of "h", in the same form without revision, sorted. */
 const char *standing(struct world *world);
 #define EXPECT(world, expected)                                                                              \

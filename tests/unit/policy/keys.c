@@ -38,6 +38,7 @@ static const struct table tables[] = {
     {"consent", "channels.yaml", "channels:\n  - channel: email\n    consent:\n", 6, jd_consent_keys,
      ",default,"},
     {"trigger", "channels.yaml", "trigger:\n", 2, jd_trigger_keys, ",valid_for,"},
+    {"audiences", "policy.yaml", "name: x\naudiences:\n", 2, jd_audiences_keys, ","},
 };
 
 /* A value of the right form that is out of range, and what is said of it. */
@@ -89,6 +90,8 @@ static const struct {
     {"opt_out", "de", "expected a country"},
     {"valid_for", "59m", "out of range"},
     {"valid_for", "367d", "out of range"},
+    {"commercial", "planet", "expected a list of the keys"},
+    {"medical", "account", "expected a list of the keys"},
 };
 
 struct text {

@@ -328,7 +328,13 @@ Test(mistakes, in_the_policy)
         {"keys: { who: hcp_id }\n", 2, 14, "and not hcp_id", NULL},
         {"keys: { npi: profile.npi }\n", 2, 14, "a profile has no text \"profile.npi\"", "profile."},
         {"keys: { npi: profile. }\n", 2, 14, "a touch has no field", NULL},
-        {"audiences: {}\n", 2, 1, "audiences: is not supported by this version", NULL},
+        {"audiences: { sales: [account] }\n", 2, 14, "audiences has no key \"sales\"", "commercial"},
+        {"audiences: { commercial: account }\n", 2, 26, "a list of the keys that these readers may know",
+         NULL},
+        {"audiences: { commercial: [acount] }\n", 2, 27, "account, actor or one of the keys",
+         "did you mean \"account\"?"},
+        {"audiences: { medical: [level] }\nkeys: { level: profile.tier }\n", 2, 24,
+         "medical readers may not know the key \"level\"", NULL},
         {"nmae: x\n", 2, 1, "policy.yaml has no key \"nmae\"", "did you mean \"name\"?"},
     };
     check_mistakes("policy.yaml", "name: test\n", "", rows, JD_COUNT(rows));
