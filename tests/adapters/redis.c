@@ -306,7 +306,7 @@ static void passwords(void)
 /* Ports below those that services.sh and outgoing connections take. */
 static void cluster(void)
 {
-    char command[256], url[64], ports[4][8]; /* of a, of b; of the cluster's bus of both */
+    char command[256], url[64], ports[4][12]; /* of a, of b; of the cluster's bus of both */
     for (int i = 0; i < 4; i++)
         (void)snprintf(ports[i], sizeof ports[i], "%d", 10000 + (int)(getpid() % 1000) * 4 + i);
     const char *port_a = ports[0], *port_b = ports[1];
