@@ -338,7 +338,7 @@ static void write_alerts(const struct jd_output *out, FILE *to)
 {
     for (uint32_t i = 0; to && i < out->effect_count; i++) {
         struct jd_buf line;
-        if (out->effects[i].record != &jd_alert_record)
+        if (out->effects[i].topic != JD_TOPIC_ALERTS && out->effects[i].topic != JD_TOPIC_ALERTS_SHADOW)
             continue;
         jd_buf_init(&line, out->arena);
         jd_json_write(out->effects[i].record, out->effects[i].value, &line);
