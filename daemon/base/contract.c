@@ -244,6 +244,18 @@ static const struct jd_field jd_fact_read_fields[] = {
 const struct jd_record jd_fact_read_record = DEFINE(jd_fact_read, "FactRead");
 #undef S
 
+#define S jd_note
+static const struct jd_field jd_note_fields[] = {
+    STRING(actor_id, REQUIRED),
+    ENUM(reason, jd_outcome_reason_symbols, OPTIONAL),
+    TIME(from, REQUIRED),
+    TIME(until, REQUIRED),
+    STRING(source, REQUIRED),
+    STRING(id, REQUIRED),
+};
+const struct jd_record jd_note_record = DEFINE(jd_note, "Note");
+#undef S
+
 #define S jd_alert
 static const struct jd_field jd_alert_fields[] = {
     STRING(alert_id, REQUIRED),
@@ -278,6 +290,8 @@ static const struct jd_field jd_alert_fields[] = {
     LIST(facts, jd_fact_read_record, OPTIONAL),
     TIME(complete_from, OPTIONAL),
     ENUM(audience, jd_audience_symbols, OPTIONAL),
+    RECORD(acknowledged, jd_note_record, OPTIONAL),
+    RECORD(overridden, jd_note_record, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S
@@ -496,6 +510,8 @@ static const struct jd_field alert_entry_fields[] = {
     STRING(evidence_sha256, OPTIONAL),
     LIST(facts, jd_fact_read_record, OPTIONAL),
     ENUM(audience, jd_audience_symbols, OPTIONAL),
+    RECORD(acknowledged, jd_note_record, OPTIONAL),
+    RECORD(overridden, jd_note_record, OPTIONAL),
 };
 static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");
 #undef S
@@ -585,9 +601,16 @@ static const struct jd_field program_entry_fields[] = {
 static const struct jd_record program_entry = DEFINE(program_entry, "ProgramEntry");
 #undef S
 
+#define S jd_final_entry
+static const struct jd_field final_entry_fields[] = {
+    STRING(alert_id, REQUIRED),
+};
+static const struct jd_record final_entry = DEFINE(final_entry, "FinalEntry");
+#undef S
+
 const struct jd_record *const jd_entry_records[] = {
     &engagement,  &hcp_entry,      &account_entry, &alert_entry, &trigger_entry,
-    &shard_entry, &deadline_entry, &period_entry,  &rule_entry,  &program_entry, NULL};
+    &shard_entry, &deadline_entry, &period_entry,  &rule_entry,  &program_entry, &final_entry, NULL};
 _Static_assert(JD_COUNT(jd_entry_records) == JD_ENTRY_END_, "one record for each kind of entry");
 
 #define S jd_change

@@ -9,6 +9,7 @@ extern const struct jd_record jd_hcp_profile_record;     /* schemas/HcpProfile.a
 extern const struct jd_record jd_account_profile_record; /* schemas/AccountProfile.avsc */
 extern const struct jd_record jd_alert_record;           /* schemas/ConflictAlert.avsc */
 extern const struct jd_record jd_fact_read_record;       /* in it: what a rule read beside touches */
+extern const struct jd_record jd_note_record;            /* in it: what somebody said of it */
 extern const struct jd_record jd_trigger_record;         /* schemas/ChannelTrigger.avsc */
 extern const struct jd_record jd_decision_record;        /* schemas/DecisionRecord.avsc */
 extern const struct jd_record jd_journal_record;         /* schemas/JournalRecord.avsc */

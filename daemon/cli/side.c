@@ -38,7 +38,8 @@ struct jd_side {
     uint64_t triggers_by_status[JD_TRIGGER_END_], triggers, decisions;
     double seconds;
     struct jd_str summary;
-    struct jd_error *err; /* of the call under way */
+    struct jd_error *err;      /* of the call under way */
+    const struct jd_fed *feed; /* likewise; NULL: the clock moves on */
 };
 
 static struct rule_count *count_of(struct jd_side *side, struct jd_str rule)
@@ -195,6 +196,15 @@ static bool refuse(struct jd_side *side, const struct jd_fed *fed, const char *r
     return write_line(side, SINK_DEAD_LETTERS, &line);
 }
 
+/* What an event told another key, and is refused there: the event itself was applied. */
+static bool refuse_there(void *context, const struct jd_input *input, const char *reason)
+{
+    static const struct jd_fed nowhere = {.file = ""};
+    struct jd_side *side = context;
+    const struct jd_str message = jd_arena_printf(&side->arena, "by " JD_STR_FMT, JD_STR_ARG(input->key));
+    return refuse(side, side->feed != NULL ? side->feed : &nowhere, reason, message.ptr);
+}
+
 /* ---- what comes in -------------------------------------------------------------------------------- */
 
 bool jd_side_feed(struct jd_side *side, const struct jd_fed *fed, struct jd_error *err)
@@ -206,6 +216,7 @@ bool jd_side_feed(struct jd_side *side, const struct jd_fed *fed, struct jd_erro
     const char *reason = record->reject.reason;
     const char *message = record->reject.message;
     side->err = err;
+    side->feed = fed;
     side->records++;
     if (fed->result == JD_WIRE_INPUT && record->input.kind == JD_INPUT_CLOCK) {
         side->verdicts[JD_APPLIED]++;
@@ -230,6 +241,7 @@ bool jd_side_feed(struct jd_side *side, const struct jd_fed *fed, struct jd_erro
 bool jd_side_advance(struct jd_side *side, jd_time advance, bool drain, struct jd_error *err)
 {
     side->err = err;
+    side->feed = NULL;
     return (advance == JD_TIME_NONE || jd_virtual_advance(side->virtual, advance)) &&
            (!drain || jd_virtual_drain(side->virtual));
 }
@@ -415,7 +427,7 @@ static bool prepare(struct jd_side *side)
     side->program = jd_policy_program(side->policy);
     side->rules = calloc((size_t)side->program->rule_count + 1, sizeof(*side->rules));
     side->path = malloc(strlen(config->out) + 64);
-    side->virtual = jd_virtual_new(side->program, config->partitions, receive, side);
+    side->virtual = jd_virtual_new(side->program, config->partitions, receive, refuse_there, side);
     return (side->rules != NULL && side->path != NULL && side->virtual != NULL) ||
            jd_error_set(side->err, JD_EXIT_INTERNAL, "out of memory");
 }

@@ -170,6 +170,13 @@ static void refused(struct play *play, struct jd_str id, const char *reason, con
     json_array_append_new(play->seen[JD_EXPECT_DEAD_LETTERS], letter);
 }
 
+/* By the shard of another key. */
+static bool refused_there(void *context, const struct jd_input *input, const char *reason)
+{
+    refused(context, input->touch->event.id, reason, "");
+    return true;
+}
+
 static bool play_record(struct play *play, const struct jd_step *step)
 {
     struct jd_decoded record;
@@ -260,7 +267,7 @@ static bool play_step(struct play *play, const struct jd_step *step)
 
 static void play_steps(struct play *play, const struct jd_program *program)
 {
-    play->virtual = must(jd_virtual_new(program, 1, receive, play));
+    play->virtual = must(jd_virtual_new(program, 1, receive, refused_there, play));
     for (int i = 0; i < JD_EXPECT_COUNT; i++) {
         play->seen[i] = must(json_array());
     }

@@ -32,6 +32,7 @@ struct jd_virtual {
     bool is_adopted;                  /* the folds know what the program is */
     struct told *first, **last;
     jd_virtual_receive receive;
+    jd_virtual_refused refused;
     void *context;
     struct jd_arena arena;      /* of one step's output */
     struct jd_arena told_arena; /* until everything told has arrived */
@@ -50,7 +51,7 @@ static void *reallocate(void *context, void *old, size_t old_size, size_t new_si
 }
 
 struct jd_virtual *jd_virtual_new(const struct jd_program *program, uint32_t partitions,
-                                  jd_virtual_receive receive, void *context)
+                                  jd_virtual_receive receive, jd_virtual_refused refused, void *context)
 {
     struct jd_virtual *virtual = calloc(1, sizeof(*virtual));
     if (virtual == NULL) {
@@ -61,6 +62,7 @@ struct jd_virtual *jd_virtual_new(const struct jd_program *program, uint32_t par
                                    .context = context,
                                    .program = program,
                                    .tells = program->key_count > 0};
+    virtual->refused = refused;
     virtual->last = &virtual->first;
     jd_arena_init(&virtual->arena, output_limit);
     jd_arena_init(&virtual->told_arena, output_limit);
@@ -231,7 +233,8 @@ static bool deliver_one(struct jd_virtual *virtual, const struct told *told)
                                    .touch = &touch};
     enum jd_verdict verdict = JD_APPLIED;
     const char *reason = NULL;
-    return decide(virtual, lane, &input, &verdict, &reason);
+    return decide(virtual, lane, &input, &verdict, &reason) &&
+           (verdict != JD_DEAD_LETTERED || virtual->refused(virtual->context, &input, reason));
 }
 
 /* In the order in which they were told. A clock that one moves may fire timers that tell more. */

@@ -12,11 +12,15 @@
 /* Called with each effect, in order; it is borrowed for the call. False stops: the receiver has failed. */
 typedef bool (*jd_virtual_receive)(void *context, const struct jd_effect *effect);
 
+/* Called with each record that one key told another and that was refused there; borrowed for the call. False stops. */
+typedef bool (*jd_virtual_refused)(void *context, const struct jd_input *input, const char *reason);
+
 struct jd_virtual;
 
-/* `partitions` from 1. `program` is borrowed. NULL: out of memory. Owned: jd_virtual_free. */
+/* `partitions` from 1. `program` is borrowed. Both callbacks have the one context. NULL: out of memory. Owned:
+ * jd_virtual_free. */
 struct jd_virtual *jd_virtual_new(const struct jd_program *program, uint32_t partitions,
-                                  jd_virtual_receive receive, void *context);
+                                  jd_virtual_receive receive, jd_virtual_refused refused, void *context);
 void jd_virtual_free(struct jd_virtual *virtual);
 
 /* Where a record with this key belongs. */

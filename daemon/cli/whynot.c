@@ -68,6 +68,12 @@ static bool ignore(void *context, const struct jd_effect *effect)
     return true;
 }
 
+static bool ignore_refused(void *context, const struct jd_input *input, const char *reason)
+{
+    (void)context, (void)input, (void)reason; /* of another key than the physician */
+    return true;
+}
+
 static bool decide(struct history *history, const struct jd_history *file, struct jd_decoded *record)
 {
     enum jd_verdict verdict = JD_APPLIED;
@@ -147,7 +153,7 @@ static bool feed_all(struct history *history, const struct jd_program *program)
 {
     const struct jd_wire_config config = {.in = JD_ENCODING_JSON, .clock_record = true};
     history->wire = jd_wire_new(&config, history->err);
-    history->virtual = jd_virtual_new(program, 1, ignore, NULL);
+    history->virtual = jd_virtual_new(program, 1, ignore, ignore_refused, NULL);
     bool ok = history->wire != NULL;
     if (ok && history->virtual == NULL) {
         ok = jd_error_set(history->err, JD_EXIT_INTERNAL, "out of memory");

@@ -30,7 +30,7 @@ static const struct row {
 
 /* Who sees a field of the alert: rows as jd_alert_record has them. WHOLE: only where nothing of its evidence is kept
  * from them; an instance may name engagements and topics. */
-enum { WHOLE = BOTH << 2 };
+enum { WHOLE = BOTH << 2, WHOLE_COMMERCIAL = JD_AUDIENCE_COMMERCIAL << 2 };
 static const struct row alerts[] = {
     {"alert_id", BOTH},
     {"revision", BOTH},
@@ -64,6 +64,8 @@ static const struct row alerts[] = {
     {"facts", MEDICAL},
     {"complete_from", BOTH},
     {"audience", BOTH},
+    {"acknowledged", BOTH | WHOLE_COMMERCIAL}, /* by whom may say whose contact it was */
+    {"overridden", BOTH | WHOLE_COMMERCIAL},
 };
 
 bool jd_audience_sees_field(enum jd_audience audience, uint32_t field)
@@ -180,7 +182,7 @@ static void copy_seen(const struct jd_record *record, const struct row *rows, si
 {
     jd_record_clear(record, to);
     for (uint32_t i = 0; i < record->count && i < count; i++)
-        if ((rows[i].audiences & audience) != 0 && (is_whole || (rows[i].audiences & WHOLE) == 0))
+        if ((rows[i].audiences & audience) != 0 && (is_whole || (rows[i].audiences >> 2 & audience) == 0))
             memcpy((char *)to + record->fields[i].offset, (const char *)from + record->fields[i].offset,
                    size_of(&record->fields[i]));
 }

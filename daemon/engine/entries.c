@@ -122,6 +122,8 @@ struct jd_str jd_value_name(uint8_t kind, struct jd_str key, const void *value, 
         return deadline_name(value, arena);
     if (kind == JD_ENTRY_RULE)
         return ((const struct jd_rule_entry *)value)->rule;
+    if (kind == JD_ENTRY_FINAL)
+        return ((const struct jd_final_entry *)value)->alert_id;
     return jd_kind_gives_id(kind) ? (struct jd_str){0} : JD_STR("-");
 }
 
@@ -144,6 +146,7 @@ struct jd_str jd_slot_name(const struct jd_slot *slot, struct jd_arena *arena)
     struct jd_alert alert = {0};
     struct jd_deadline_entry deadline = {0};
     struct jd_rule_entry rule = {0};
+    struct jd_final_entry final = {0};
     struct jd_str body = jd_entry_body(slot->entry);
     bool read = true;
     if (slot->kind == JD_ENTRY_ENGAGEMENT) {
@@ -156,9 +159,12 @@ struct jd_str jd_slot_name(const struct jd_slot *slot, struct jd_arena *arena)
         read = jd_avro_read(jd_entry_records[JD_ENTRY_DEADLINE - 1], body, arena, &deadline, &err);
     else if (slot->kind == JD_ENTRY_RULE)
         read = jd_avro_read_front(jd_entry_records[JD_ENTRY_RULE - 1], 1, body, arena, &rule, &err);
+    else if (slot->kind == JD_ENTRY_FINAL)
+        read = jd_avro_read(jd_entry_records[JD_ENTRY_FINAL - 1], body, arena, &final, &err);
     if (!read)
         abort(); /* it was read when it was stored */
     return slot->kind == JD_ENTRY_ALERT      ? alert.alert_id
+           : slot->kind == JD_ENTRY_FINAL    ? final.alert_id
            : slot->kind == JD_ENTRY_DEADLINE ? deadline_name(&deadline, arena)
            : slot->kind == JD_ENTRY_RULE     ? rule.rule
            : jd_kind_gives_id(slot->kind)    ? jd_entry_given_id(slot->entry)

@@ -1,4 +1,5 @@
 #include "engine/facts.h"
+#include "engine/notes.h"
 
 #include "base/contract.h"
 #include "base/fault.h"
@@ -97,7 +98,8 @@ void jd_facts_add_event(struct jd_facts *facts, const struct jd_engagement *enga
     const struct jd_event *event = &engagement->event;
     const struct jd_event_type *type = jd_event_type_of(event->type);
     if (engagement->class != JD_CLASS_FACT || event->phase == JD_PHASE_CANCELLED || type == NULL ||
-        type->fact == JD_FACT_NONE || (type->fact == JD_FACT_ALIGNMENT && event->actor.id.ptr == NULL))
+        type->fact == JD_FACT_NONE || jd_is_note(event) ||
+        (type->fact == JD_FACT_ALIGNMENT && event->actor.id.ptr == NULL))
         return;
     struct jd_fact_record *record =
         add(facts, (enum jd_fact)type->fact, type->fact_state,
@@ -392,6 +394,8 @@ struct jd_finding jd_facts_find(const struct jd_facts *facts, enum jd_fact fact,
         standing = record != NULL && !jd_fault_bug("fact_blackout") ? JD_STANDING_DECLARED : standing;
         break;
     case JD_FACT_CONTENT:
+    case JD_FACT_ACKNOWLEDGEMENT: /* they are asked in notes.c */
+    case JD_FACT_OVERRIDE:
     case JD_FACT_NONE:
     case JD_FACT_END_:
         break;

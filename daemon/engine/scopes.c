@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "engine/fields.h"
 #include "engine/ids.h"
+#include "engine/notes.h"
 
 /* A key of a touch, and what it sees. */
 struct sight {
@@ -85,12 +86,27 @@ static struct jd_str profile_text(const struct jd_scope_key *key, const struct j
     return (struct jd_str){0};
 }
 
+/* Of a note the one key whose alert it is about, if that is not the physician. */
+static void add_noted(const struct jd_step *step, struct sights *list, const struct jd_event *event)
+{
+    const struct jd_str state = jd_note_key(event, step->arena);
+    const struct jd_scope_key *key = jd_scope_of(step->program, state);
+    if (key == NULL || jd_fault_bug("note_untold"))
+        return;
+    if (list->count == list->capacity)
+        list->items =
+            jd_arena_grow(step->arena, list->items, list->count, &list->capacity, sizeof *list->items);
+    list->items[list->count++] = (struct sight){key, jd_bare_key(state), event, true};
+}
+
 /* The keys of a version. */
 static struct sights sights_of(const struct jd_step *step, const struct jd_engagement *version,
                                const struct jd_hcp_profile *profile)
 {
     struct sights list = {0};
     const struct jd_event *event = &version->event;
+    if (jd_touch_stands(version) && version->class == JD_CLASS_FACT && jd_is_note(event))
+        add_noted(step, &list, event);
     if (!jd_touch_stands(version) || version->class == JD_CLASS_FACT)
         return list;
     for (uint32_t i = 0; i < step->program->key_count; i++) {

@@ -7,6 +7,7 @@
 #include "base/contract.h"
 #include "base/str.h"
 #include "engine/entries.h"
+#include "engine/notes.h"
 #include "engine/touches.h"
 
 enum { TABLE_MIN = 64, SLOTS_MIN = 2 };
@@ -83,6 +84,8 @@ static void describe_engagement(struct jd_fold *fold, struct jd_slot *slot,
     slot->class = engagement->class;
     slot->phase = event->phase;
     slot->flags = jd_touch_stands(engagement) ? JD_SLOT_STANDS : 0;
+    if (engagement->class == JD_CLASS_FACT && slot->flags != 0 && jd_is_note(event))
+        slot->flags |= JD_SLOT_NOTE;
     slot->pattern = jd_selectors_pattern(&fold->selectors, engagement->class, event);
     slot->filter = jd_filter_bits(jd_seen_hash(event->source, event->id));
     for (uint32_t i = 0; i < engagement->seen.count; i++)
@@ -288,6 +291,7 @@ static void slot_insert(struct jd_fold *fold, struct jd_state *state, const stru
     uint32_t at = slot_place(state, slot);
     memmove(state->slots + at + 1, state->slots + at, (state->count - at) * sizeof *state->slots);
     state->slots[at] = *slot;
+    state->notes += (slot->flags & JD_SLOT_NOTE) != 0;
     fold->key_count += state->count++ == 0;
 }
 
@@ -295,6 +299,7 @@ static void slot_remove(struct jd_fold *fold, struct jd_state *state, const stru
 {
     uint32_t at = slot_place(state, slot);
     state->count--;
+    state->notes -= (slot->flags & JD_SLOT_NOTE) != 0;
     memmove(state->slots + at, state->slots + at + 1, (state->count - at) * sizeof *state->slots);
     fold->key_count -= state->count == 0;
 }

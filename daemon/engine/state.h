@@ -26,6 +26,7 @@ enum jd_slot_flags {
     JD_SLOT_STANDS = 1u << 0,      /* ENGAGEMENT: a touch, request … that counts now */
     JD_SLOT_OPEN = 1u << 1,        /* ALERT: open, and not in shadow */
     JD_SLOT_PREVENTABLE = 1u << 2, /* ALERT: that, and preventable */
+    JD_SLOT_NOTE = 1u << 3,        /* ENGAGEMENT: it stands, and is a note about an alert */
 };
 
 /* An entry, and what scans of a state want to know without opening it. */
@@ -50,6 +51,7 @@ struct jd_state {
     jd_time due;       /* JD_NEVER: none */
     jd_time armed;     /* of the earliest timer that waits for it; JD_NEVER: none does */
     uint32_t timers;   /* that wait for it */
+    uint32_t notes;    /* slots with JD_SLOT_NOTE */
     uint32_t made_for; /* the generation of the program that patterns in its slots are of */
     uint16_t key_size;
     bool doomed;  /* being removed */

@@ -19,6 +19,7 @@
 #include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
 #include "engine/conflicts/amount.h"
+#include "engine/notes.h"
 #include "engine/scopes.h"
 
 /* ---- what a step leaves behind ---- */
@@ -125,11 +126,21 @@ static bool is_planned(const struct jd_engagement *engagement)
     return engagement->class == JD_CLASS_TOUCH && engagement->event.phase == JD_PHASE_PLANNED;
 }
 
+/* A note about an alert that is not withdrawn. */
+static bool is_note(const struct jd_engagement *engagement)
+{
+    return engagement->class == JD_CLASS_FACT && jd_touch_stands(engagement) &&
+           jd_is_note(&engagement->event);
+}
+
 /* When the engine wants to see an engagement again: at the hour of a plan (its alerts become
  * incidents), when the plan lapses, when it is kept no longer. */
 static jd_time engagement_due(const struct jd_step *step, const struct jd_engagement *engagement)
 {
     jd_time t = jd_touch_time(&engagement->event);
+    jd_time turns = is_note(engagement) ? jd_note_due(&engagement->event, step->now) : JD_NEVER;
+    if (turns != JD_NEVER)
+        return turns;
     if (step->hcp.ptr == NULL && jd_touch_stands(engagement)) /* the rest is told */
         return is_planned(engagement) && t > step->now ? t : JD_NEVER;
     if (step->hcp.ptr != NULL && is_planned(engagement) &&
@@ -144,9 +155,12 @@ static jd_time kept_for(const struct jd_step *step, const struct jd_engagement *
 {
     const struct jd_program *program = step->program;
     /* A fact decides touches until another takes its place: it stays. */
-    if (engagement->class == JD_CLASS_FACT && engagement->event.phase != JD_PHASE_CANCELLED)
+    const bool note = is_note(engagement);
+    if (engagement->class == JD_CLASS_FACT && engagement->event.phase != JD_PHASE_CANCELLED && !note)
         return JD_TIME_NONE;
     t = later(jd_touch_time(&engagement->event), t);
+    if (note)
+        t = later(engagement->event.end, t);
     jd_time until =
         bounded(t + later(program->allowed_lateness_ms, program->planned_grace_ms) + program->window_ms);
     return later(until, engagement->keep_until); /* JD_TIME_NONE is less than any time */
@@ -184,8 +198,8 @@ static const char *refusal(const struct jd_step *step, const struct jd_input *in
     const struct jd_program *program = step->program;
     if (held != NULL && held->seen.count + 1 >= JD_VERSIONS_MAX)
         return "too_many_versions";
-    if (input->class == JD_CLASS_FACT)
-        return NULL; /* never too late: it applies from a bound that is stored with it */
+    if (input->class == JD_CLASS_FACT) /* never too late: it applies from a bound that is stored with it */
+        return jd_is_note(input->event) && jd_note_is_late(step, input->event) ? "alert_final" : NULL;
     int64_t units;
     const struct jd_event *event = input->event;
     if ((event->amount.scale != JD_DECIMAL_NONE && !jd_amount_units(event->amount, &units)) ||
@@ -271,6 +285,14 @@ static jd_time earlier(jd_time start, const struct jd_engagement *held)
     return before < start ? before : start;
 }
 
+/* A note has another version than before. */
+static void note_changes(struct jd_step *step, const struct jd_event *event, const struct jd_engagement *held)
+{
+    jd_alerts_note(step, event->responds_to);
+    if (held != NULL && !jd_str_eq(held->event.responds_to, event->responds_to))
+        jd_alerts_note(step, held->event.responds_to);
+}
+
 static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *input, const char **reason)
 {
     const struct jd_event *event = input->event;
@@ -309,7 +331,9 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
         jd_alerts_refresh(step, &engagement, held, cause_of(held, &engagement));
         jd_scopes_tell(step, held, &engagement, cause_of(held, &engagement));
     }
-    if (wins && engagement.class == JD_CLASS_FACT)
+    if (wins && jd_is_note(event))
+        note_changes(step, event, held);
+    else if (wins && engagement.class == JD_CLASS_FACT)
         jd_alerts_refresh_facts(step, earlier(jd_touch_time(event), held));
     return JD_APPLIED;
 }
@@ -318,7 +342,7 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
 
 static void engagement_leaves(struct jd_step *step, const struct jd_slot *slot);
 
-static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *input)
+static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *input, const char **reason)
 {
     const struct jd_shared_touch *touch = input->touch;
     struct jd_str name = jd_engagement_name(step->key, &touch->event, step->arena);
@@ -333,6 +357,10 @@ static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *i
     if (touch->op == JD_TOUCH_OP_PUT) {
         if (step->scope == NULL)
             return JD_FILTERED; /* of a policy that is in force no more */
+        if (is_note(&engagement) && jd_note_is_late(step, &touch->event)) {
+            *reason = "alert_final";
+            return JD_DEAD_LETTERED;
+        }
         cause = cause_of(held, &engagement);
     } else if (held == NULL) {
         return JD_APPLIED; /* it came twice */
@@ -346,7 +374,10 @@ static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *i
         engagement.keep_until = touch->keep_until == JD_TIME_NONE ? step->now : touch->keep_until;
     }
     put_engagement(step, slot, name, &engagement, version_of(step, &engagement));
-    jd_alerts_refresh(step, &engagement, held, cause);
+    if (jd_is_note(&engagement.event))
+        note_changes(step, &engagement.event, held);
+    else
+        jd_alerts_refresh(step, &engagement, held, cause);
     return JD_APPLIED;
 }
 
@@ -454,7 +485,7 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
     case JD_INPUT_ACCOUNT_PROFILE:
         return step_account(step, input, reason);
     case JD_INPUT_TOUCH:
-        return step_touch(step, input);
+        return step_touch(step, input, reason);
     case JD_INPUT_CLOCK:
         return JD_APPLIED; /* nothing of a key */
     }
@@ -531,8 +562,29 @@ void jd_step_review(struct jd_step *step)
         }
 }
 
+/* Is it its first or last moment that is due, and not the end of its retention? */
+static bool note_turns(const struct jd_step *step, const struct jd_slot *slot)
+{
+    const struct jd_event *event = &jd_slot_engagement(step->key, slot, step->arena)->event;
+    return slot->due <= event->end;
+}
+
+static void note_timer(struct jd_step *step, const struct jd_slot *slot)
+{
+    struct jd_engagement engagement = *jd_slot_engagement(step->key, slot, step->arena);
+    if (step->hcp.ptr == NULL)
+        engagement.keep_until = JD_TIME_NONE; /* it is told */
+    put_engagement(step, slot, jd_engagement_name(step->key, &engagement.event, step->arena), &engagement,
+                   version_of(step, &engagement));
+    jd_alerts_note(step, engagement.event.responds_to);
+}
+
 static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
 {
+    if ((slot->flags & JD_SLOT_NOTE) && note_turns(step, slot)) {
+        note_timer(step, slot);
+        return;
+    }
     if (step->hcp.ptr == NULL) {
         shared_timer(step, slot);
         return;
@@ -581,6 +633,7 @@ void jd_step_timer(struct jd_step *step, const struct jd_slot *slot)
     case JD_ENTRY_SHARD:
     case JD_ENTRY_RULE:
     case JD_ENTRY_PROGRAM:
+    case JD_ENTRY_FINAL: /* the mark of an alert that is final */
     case JD_ENTRY_NONE:
     case JD_ENTRY_END_:
         jd_step_delete(step, slot);

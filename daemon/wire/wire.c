@@ -237,6 +237,31 @@ static void set_input(struct decoding *d, enum jd_input_kind kind, struct jd_str
         input->stamp = d->out->record_time;
 }
 
+/* What a note about an alert must say (engine/notes.h); NULL: it does. */
+static const char *missing_of_note(uint8_t fact, const struct jd_event *event)
+{
+    if (event->responds_to.ptr == NULL)
+        return "responds_to, of a note about an alert";
+    if (event->actor.id.ptr == NULL)
+        return "actor, of a note about an alert";
+    if (event->end == JD_TIME_NONE)
+        return "end, of a note about an alert";
+    return fact == JD_FACT_OVERRIDE && event->outcome.reason == JD_OUTCOME_REASON_NONE
+               ? "outcome.reason, of an override"
+               : NULL;
+}
+
+/* What is wrong with a note about an alert that is not withdrawn. */
+static enum jd_wire_result refuse_note(struct decoding *d, const struct jd_event *event, uint8_t fact)
+{
+    const char *field = missing_of_note(fact, event);
+    if (field != NULL)
+        return refuse(d, JD_REFUSED_MISSING_FIELD, field);
+    return event->end <= (event->start != JD_TIME_NONE ? event->start : event->time)
+               ? refuse(d, JD_REFUSED_BAD_INTERVAL, "end")
+               : JD_WIRE_INPUT;
+}
+
 static enum jd_wire_result finish_event(struct decoding *d)
 {
     struct jd_event *event = &d->value->event;
@@ -263,6 +288,9 @@ static enum jd_wire_result finish_event(struct decoding *d)
         return refuse(d, JD_REFUSED_MISSING_FIELD, "recorded_at, of a planned event");
     if (event->start != JD_TIME_NONE && event->end != JD_TIME_NONE && event->end <= event->start)
         return refuse(d, JD_REFUSED_BAD_INTERVAL, "end");
+    const bool is_note = type->fact == JD_FACT_ACKNOWLEDGEMENT || type->fact == JD_FACT_OVERRIDE;
+    if (is_note && event->phase != JD_PHASE_CANCELLED && refuse_note(d, event, type->fact) != JD_WIRE_INPUT)
+        return JD_WIRE_REJECT;
     if (type->class == JD_CLASS_FACT && event->channel == JD_CHANNEL_NONE)
         event->channel = type->channel;
     set_input(d, JD_INPUT_EVENT, event->hcp_id);

@@ -78,6 +78,14 @@ struct jd_fact_read {
     struct jd_str proof;
 };
 
+/* What somebody said of an alert, while it is valid (engine/notes.h). */
+struct jd_note {
+    struct jd_str actor_id;
+    uint8_t reason; /* enum jd_outcome_reason */
+    jd_time from, until;
+    struct jd_str source, id; /* of the event that says so */
+};
+
 /* A conflict alert: an upsert by alert_id, the greatest revision wins. */
 struct jd_alert {
     struct jd_str alert_id; /* 32 hex digits */
@@ -107,6 +115,7 @@ struct jd_alert {
     struct jd_list facts;   /* of struct jd_fact_read */
     jd_time complete_from;  /* it lies before: touches that the rule reads may not have been held any more */
     uint8_t audience;       /* enum jd_audience: who else is told */
+    struct jd_note acknowledged, overridden; /* actor_id absent: it is not */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

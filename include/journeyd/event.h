@@ -47,11 +47,17 @@
 #define JD_OUTCOME_REASON_MAP(X)                                                                             \
     X(ALREADY_DONE, "already_done")                                                                          \
     X(WRONG_TIME, "wrong_time")                                                                              \
-    X(NOT_ACCESSIBLE, "not_accessible") X(NOT_RELEVANT, "not_relevant") X(NOT_COMPLIANT, "not_compliant")
+    X(NOT_ACCESSIBLE, "not_accessible")                                                                      \
+    X(NOT_RELEVANT, "not_relevant")                                                                          \
+    X(NOT_COMPLIANT, "not_compliant")                                                                        \
+    X(HCP_REQUEST, "hcp_request") X(APPROVED_EXCEPTION, "approved_exception") X(FALSE_ALARM, "false_alarm")
 #define JD_FACT_MAP(X)                                                                                       \
     X(CONSENT, "consent")                                                                                    \
     X(ACCESS, "access")                                                                                      \
-    X(LICENCE, "licence") X(ALIGNMENT, "alignment") X(CONTENT, "content") X(BLACKOUT, "blackout")
+    X(LICENCE, "licence")                                                                                    \
+    X(ALIGNMENT, "alignment")                                                                                \
+    X(CONTENT, "content")                                                                                    \
+    X(BLACKOUT, "blackout") X(ACKNOWLEDGEMENT, "acknowledgement") X(OVERRIDE, "override")
 #define JD_FACT_STATE_MAP(X)                                                                                 \
     X(GRANTED, "granted")                                                                                    \
     X(CONFIRMED, "confirmed")                                                                                \

@@ -16,6 +16,7 @@
  *   PERIOD       hash of rule and values                  up to when the periods of a rule can change no more
  *   RULE         <rule>                                   since when a rule has been live (key "shard")
  *   PROGRAM      -                                        how far the states follow the policy (key "shard")
+ *   FINAL        <alert id>                               the mark of an alert that became final a while ago
  *
  * Keys: "hcp:<id>", "account:<id>", "actor:<id>", "<declared key>:<value>", "shard". Under the keys of touches
  * of several physicians an engagement's entry is <class>:<bytes of hcp_id>:<hcp_id><engagement key>; it has seen no
@@ -33,7 +34,8 @@
     X(ALERT, "AlertEntry")                                                                                   \
     X(TRIGGER, "TriggerEntry")                                                                               \
     X(SHARD, "ShardEntry")                                                                                   \
-    X(DEADLINE, "DeadlineEntry") X(PERIOD, "PeriodEntry") X(RULE, "RuleEntry") X(PROGRAM, "ProgramEntry")
+    X(DEADLINE, "DeadlineEntry")                                                                             \
+    X(PERIOD, "PeriodEntry") X(RULE, "RuleEntry") X(PROGRAM, "ProgramEntry") X(FINAL, "FinalEntry")
 #define JD_X_ENTRY(n, t) JD_ENTRY_##n,
 enum jd_entry_kind { JD_ENTRY_NONE, JD_ENTRY_MAP(JD_X_ENTRY) JD_ENTRY_END_ };
 
@@ -122,6 +124,11 @@ struct jd_program_entry {
     int64_t channels;       /* digest of what triggers follow from, likewise */
     uint8_t reviewing;      /* enum jd_truth: states are being evaluated again */
     struct jd_str reviewed; /* up to this key, by bytes; absent: none yet */
+};
+
+/* Body of FINAL. */
+struct jd_final_entry {
+    struct jd_str alert_id;
 };
 
 /* A position in one input of the shard. `topic` is the role's name in the configuration

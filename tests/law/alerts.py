@@ -6,6 +6,7 @@ import collections
 import hashlib
 
 import kinds
+import notes
 from civil import USUAL, Zone
 from events import engagement_of, in_order, market, touch_time
 
@@ -60,6 +61,10 @@ class Key:
         """What is known of facts."""
         return []
 
+    def notes(self):
+        """What is said of alerts of this key, not taken back."""
+        return []
+
     def view(self, now=None):
         """How rules see things; a new one when anything is learnt of facts."""
         if self.known_view is None or self.known_view[:2] != (self.facts_known, self.profile):
@@ -105,13 +110,15 @@ class Key:
 
     def holding(self, now):
         """The alerts that stand at `now`."""
-        rows = {}
+        rows, said = {}, self.notes()
+        scope = self.scope if self.scope in ("hcp", "account", "actor") else "declared"
         for rule, instances in self.found(now):
             for found in kinds.holding(instances, now):
                 phase = phase_of(found.evidence, now)
                 rows[place_of(found.rule, found.instance)] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
                     unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
+                    flags=notes.flags(said, said and alert_id(rule["id"], scope, self.key, found.instance), now),
                     facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, found.rule, self.view()))
         return rows
 
@@ -174,7 +181,8 @@ class Key:
                      if found.since is not None)
         judged = (kinds.coverage_due(rule, self.zone({}), self.now) for rule in self.rules
                   if rule["kind"] == "coverage" and kinds.wanted(rule, self.profile))
-        return collections.Counter((*plans, *deadlines, *(moment for moment in judged if moment is not None)))
+        moments = collections.Counter((*plans, *deadlines, *(moment for moment in judged if moment is not None)))
+        return moments | collections.Counter(notes.boundaries(self.notes()))
 
     def advance(self, now):
         """Time passes: plans lapse and deadlines pass one after the other, each looked at when it does."""

@@ -6,8 +6,9 @@ import itertools
 import json
 import os
 
+import alerts
 from civil import MS_DAY, UTC
-from events import touch_time
+from events import recorded, touch_time
 
 HOUR = 3600000
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "Pacific/Apia",
@@ -880,6 +881,33 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
         records += [(a, e["hcp_id"], k, e) for a, k, e in history.moved]
     records.sort(key=lambda r: r[0])
     return [r[1:] for r in records if r[0] <= focus]
+
+
+def random_notes(rng, keys, records):
+    """What people say of alerts that `keys` have at some time: too early, late, for a while; some say it again, or take
+    it back. Put among the records."""
+    known = sorted({(scope, key, alerts.alert_id(place[0], "declared" if scope in KEYS else scope, key, place[1]),
+                     tuple(sorted({e["hcp_id"] for e in row["evidence"]})) or (key,))
+                    for (scope, key), holder in keys.items() for place, row in holder.alerts.items()})
+    records = list(records)
+    for number in range(rng.choice((3, 10, 30)) if known else 0):
+        scope, key, alert, hcps = rng.choice(known)
+        place = sorted(rng.randrange(len(records)) for _ in range(rng.choice((1, 1, 2))))
+        for version, at in enumerate(reversed(place)):  # from behind: places before stay
+            last = version == 0 and len(place) > 1
+            said = recorded(records[at][2])
+            start = said + rng.choice((-5 * MS_DAY, -HOUR, 0, HOUR, 2 * MS_DAY))
+            kind = rng.choice(("alert.acknowledged", "alert.overridden"))
+            event = {"id": "n%d-%d" % (number, version), "source": rng.choice(("desk", "app")), "type": kind,
+                     "engagement_id": "N%d" % number, "hcp_id": hcps[number % len(hcps)], "time": said, "recorded_at": said + last,
+                     "phase": "cancelled" if last and rng.random() < 0.5 else "completed", "responds_to": alert,
+                     "actor": {"id": rng.choice(("eva", "uwe"))}, "start": start,
+                     "end": start + rng.choice((HOUR, MS_DAY, 5 * MS_DAY, 100 * MS_DAY)),
+                     "outcome": {"code": "accepted", "reason": rng.choice(("hcp_request", "false_alarm"))}}
+            if scope != "hcp" or rng.random() < 0.2:
+                event["attributes"] = {"alert_key": "%s:%s" % (scope, key)}
+            records.insert(at + 1, (event["hcp_id"], "fact", event))
+    return records
 
 
 def as_line(rng, kind, data):

@@ -128,7 +128,7 @@ def says_model(key, row, causes):
     scope = "declared" if scope in histories.KEYS else scope
     return (row["status"], alerts.alert_id(rule, scope, bare, instance), row["phase"], row["severity"], row["unit"],
             number(row["observed"]), number(row["limit"]), row["other_currency"],
-            tuple(member_of_model(e) for e in row["evidence"]), row["facts"])
+            tuple(member_of_model(e) for e in row["evidence"]), row["facts"], row["flags"])
 
 
 def says_engine(row, causes):
@@ -136,7 +136,9 @@ def says_engine(row, causes):
         return ("retracted", row.get("cause")) if causes else ("retracted",)
     return (row["status"], row["alert_id"], row["phase"], row["severity"], row.get("unit"),
             number(row.get("observed")), number(row.get("limit")), row.get("other_currency", 0),
-            tuple(member_of_engine(e) for e in row.get("evidence", ())), tuple(map(fact_of_engine, row.get("facts", ()))))
+            tuple(member_of_engine(e) for e in row.get("evidence", ())), tuple(map(fact_of_engine, row.get("facts", ()))),
+            tuple(note and (note["actor_id"], note.get("reason"), millis(note["from"]), millis(note["until"]), note["source"], note["id"])
+                  for note in map(row.get, ("acknowledged", "overridden"))))
 
 
 def compare(keys, rows, variants, coverage, every=True):
@@ -147,6 +149,7 @@ def compare(keys, rows, variants, coverage, every=True):
             expected[*key, *place] = row
             again = row["status"] == "open" and place in holder.reopened
             coverage["in shadow"] += len(place) == 3
+            coverage["noted"] += any(row["flags"]) and row["status"] != "retracted"
             coverage["moved to another topic"] += row["status"] == "retracted" and alerts.elsewhere(place) in holder.open
             coverage[variants[place[0]], "reopened" if again else row["status"], row["cause"], row["phase"]] += 1
     for place, row in list(rows.items()):
@@ -205,6 +208,8 @@ class World:
                                                 self.policy["allowed_lateness"] >= 30 * civil.MS_DAY, self.shared)
         self.partitions = 1 if self.shared else rng.choice([1, 1, 3])
         self.advance = None
+        if self.settled and rng.random() < 0.7:
+            self.records = histories.random_notes(rng, model.world(self.records, self.policy, self.partitions), self.records)
         if number % 6 == 5 and self.rebuild and len(self.records) > 20 and not self.shared:  # settled: nothing is final or gone
             at = rng.randrange(10, len(self.records) - 5)
             self.next = at, histories.next_policy(rng, self.variants, self.policy, start, days)
@@ -389,6 +394,7 @@ def main():
           % coverage["cut into random batches, undone, rebuilt"])
     print("  histories outside the law (a version of what is no longer held, a zone for what is final): %d"
           % coverage["outside"])
+    print("  alerts that stand acknowledged or overridden in the end: %d" % coverage["noted"])
     print("  alerts of rules in mode shadow: %d, that went to another topic: %d"
           % (coverage["in shadow"], coverage["moved to another topic"]))
     print("  alerts that another policy ended: %d" % coverage["ended by another policy"])

@@ -8,6 +8,7 @@ Times are milliseconds since 1970; events are as events.py says.
 """
 import alerts
 import facts
+import notes
 from events import content, engagement_of, field, rank, recorded, touch_time
 
 FUTURE_GRACE = 5 * 60000
@@ -33,7 +34,15 @@ class Physician(alerts.Key):
     def records(self):
         """What the profile and the events say, in no order that matters."""
         said = [] if self.profile is None else list(facts.of_profile(self.profile))
-        return said + [r for event, bound in self.facts.values() for r in facts.of_event(event, bound)]
+        return said + [r for event, bound in self.facts.values() if not notes.is_note(event)
+                       for r in facts.of_event(event, bound)]
+
+    def said(self):
+        """What is said of alerts, whatever their key."""
+        return [event for event, _ in self.facts.values() if notes.is_note(event) and event["phase"] != "cancelled"]
+
+    def notes(self):
+        return [note for note in self.said() if notes.about(note) == "hcp:" + self.key]
 
     def known(self, event):
         """What becomes of an event whose id was seen before; None: it was not."""
@@ -145,6 +154,10 @@ class Shared(alerts.Key):
     def latest(self, hcp, engagement):
         return self.physicians[hcp].winners[engagement]
 
+    def notes(self):
+        place = "%s:%s" % (self.scope, self.key)
+        return [note for physician in self.physicians.values() for note in physician.said() if notes.about(note) == place]
+
     def see(self, now, changed):
         """Time passes; nothing is looked at where nothing can have changed."""
         if changed or self.next is None or self.next <= now:
@@ -255,6 +268,7 @@ def world(records, policy, partitions=1, advance=None, publish=None):
             if key not in physicians:
                 physicians[key] = Physician(key, policy)
             before = physicians[key].winners.get(engagement_of(data)) if kind == "touch" else None
+            said = physicians[key].said()
             physicians[key].record(now, kind, data)
             physicians[key].lines.append(line)
             versions = [v for v in (before, data) if v is not None and kind == "touch"]
@@ -262,6 +276,10 @@ def world(records, policy, partitions=1, advance=None, publish=None):
             for scope, other in changed:
                 of(scope, other).attended.add(key)
                 of(scope, other).joined(now, data)
+            for note in said + physicians[key].said() if kind == "fact" else ():
+                scope, other = notes.about(note).split(":", 1)
+                if scope in scopes:
+                    changed.add((scope, other))
         for place in changed:
             of(*place).see(now, True)
     for hcp, physician in physicians.items():

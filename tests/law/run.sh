@@ -16,7 +16,7 @@ python=$(command -v /usr/bin/python3 || command -v python3)
 "$python" tests/law/logs.py --binary "$daemon" || status=1
 if [ -x build/faults/journeyd ]; then
     bugs="tie_order late_wins duplicate_counted cancel_ignored lapse_ignored revive_ignored boundary_excluded"
-    bugs="$bugs joint_ignored same_ignored move_forgets_old shadow_never_left phase_flip_missing severity_first_case kind_frequency_limit"
+    bugs="$bugs joint_ignored same_ignored move_forgets_old shadow_never_left note_never_ends phase_flip_missing severity_first_case kind_frequency_limit"
     bugs="$bugs kind_window_closed kind_calendar kind_sequence kind_absence kind_requires kind_until kind_overlap"
     bugs="$bugs kind_first market_ignored holidays_ignored limits_never_end kind_coverage link_ignored"
     # shellcheck disable=SC2086
@@ -27,6 +27,6 @@ if [ -x build/faults/journeyd ]; then
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds expiry contradiction --planted \
         subject_lead subject_same || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --shared --planted \
-        scope_never_removed scope_joint_unsent scope_attendees_all scope_attendees_sum scope_zone_ignored || status=1
+        scope_never_removed note_untold scope_joint_unsent scope_attendees_all scope_attendees_sum scope_zone_ignored || status=1
 fi
 exit $status

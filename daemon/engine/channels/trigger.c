@@ -12,11 +12,14 @@
 #include "base/avro.h"
 #include "base/civil.h"
 #include "base/contract.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "engine/audiences.h"
 #include "engine/channels/gates.h"
+#include "engine/conflicts/alert.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
+#include "engine/notes.h"
 
 /* What a decision is about. */
 struct question {
@@ -70,8 +73,19 @@ static bool may_block(const struct jd_rule *rule)
     return blocks;
 }
 
+/* Somebody who may lets it pass. */
+static bool is_overridden(const struct jd_step *step, const struct jd_rule *rule,
+                          const struct jd_instance *instance)
+{
+    if (step->state->notes == 0 || jd_fault_bug("override_blocks"))
+        return false;
+    struct jd_alert alert = {.alert_id = jd_alert_id(step, rule, instance)};
+    jd_notes_put(step, &alert);
+    return alert.overridden.actor_id.ptr != NULL;
+}
+
 /* Does one hold, and block, that does not hold without the touch? */
-static bool adds(const struct jd_rule *rule, const struct jd_instances *with,
+static bool adds(const struct jd_step *step, const struct jd_rule *rule, const struct jd_instances *with,
                  const struct jd_instances *without)
 {
     for (uint32_t i = 0; i < with->count; i++) {
@@ -80,7 +94,7 @@ static bool adds(const struct jd_rule *rule, const struct jd_instances *with,
         for (uint32_t k = 0; added && k < without->count; k++)
             added = without->items[k].status != JD_STATUS_OPEN ||
                     !same_parts(&with->items[i], &without->items[k]);
-        if (added)
+        if (added && !is_overridden(step, rule, &with->items[i]))
             return true;
     }
     return false;
@@ -112,7 +126,7 @@ static void look_ahead(struct jd_step *step, struct jd_touches *view, const stru
             rule->kind->find(view, rule, supposed, &without);
             supposed->gone = false;
         }
-        if (adds(rule, &with, &without))
+        if (adds(step, rule, &with, &without))
             jd_candidate_reject(candidate, JD_REJECTION_BLOCKING_RULE, rule->id, (struct jd_str){0},
                                 step->arena);
     }

@@ -10,6 +10,7 @@
 #include "engine/conflicts/evidence.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
+#include "engine/notes.h"
 
 enum { ID_PARTS_MAX = 24 };
 
@@ -30,8 +31,8 @@ static struct jd_list parts_of(const struct jd_step *step, const struct jd_insta
     return (struct jd_list){parts, instance->part_count};
 }
 
-static struct jd_str alert_id(const struct jd_step *step, const struct jd_rule *rule,
-                              const struct jd_instance *instance)
+struct jd_str jd_alert_id(const struct jd_step *step, const struct jd_rule *rule,
+                          const struct jd_instance *instance)
 {
     struct jd_str parts[ID_PARTS_MAX] = {rule->id, jd_symbol_text(&jd_scope_symbols, (uint8_t)rule->scope),
                                          step->id};
@@ -100,12 +101,26 @@ static bool same_facts(const struct jd_step *step, const struct jd_alert *a, con
     return true;
 }
 
+static bool same_note(const struct jd_step *step, const struct jd_note *a, const struct jd_note *b)
+{
+    return (a->actor_id.ptr == NULL && b->actor_id.ptr == NULL) ||
+           jd_str_eq(jd_avro_bytes(&jd_note_record, a, step->arena),
+                     jd_avro_bytes(&jd_note_record, b, step->arena));
+}
+
+static bool same_notes(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
+{
+    return same_note(step, &a->acknowledged, &b->acknowledged) &&
+           same_note(step, &a->overridden, &b->overridden);
+}
+
 static bool unchanged(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
            jd_str_eq(a->window, b->window) && a->other_currency == b->other_currency &&
-           a->audience == b->audience && jd_evidence_same(a, b, step->arena) && same_facts(step, a, b);
+           a->audience == b->audience && jd_evidence_same(a, b, step->arena) && same_facts(step, a, b) &&
+           same_notes(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -230,6 +245,8 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
     struct jd_alert alert = describe(step, instance->version != NULL ? instance->version : rule, instance);
     jd_time due = final_from(step, instance);
     cause = cause == JD_CAUSE_POLICY ? cause : JD_CAUSE_CORRECTED;
+    alert.alert_id = held != NULL ? held->alert_id : jd_alert_id(step, rule, instance);
+    jd_notes_put(step, &alert);
     if (stands(held) && moves(held, &alert))
         held = retract(step, held, cause);
     if (!stands(held)) {
@@ -239,12 +256,26 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
         put_off(step, held, due); /* what is told stays; its end may be another, by another zone or policy */
         return;
     }
-    alert.alert_id = held != NULL ? held->alert_id : alert_id(step, rule, instance);
     alert.revision = held != NULL ? held->revision + 1 : 1;
     alert.opened_at = held != NULL ? held->opened_at : step->now;
     publish(step, &alert, due);
     if (stands(held))
         leave(step, held, &alert, cause);
+}
+
+void jd_alerts_note(struct jd_step *step, struct jd_str alert_id)
+{
+    const struct jd_slot *slot = jd_state_slot(step->state, JD_ENTRY_ALERT, 0, alert_id, step->arena);
+    const struct jd_alert *held = slot == NULL ? NULL : jd_slot_alert(step->key, slot, step->arena);
+    if (!stands(held))
+        return; /* not yet, or no longer; it looks for what is valid when it opens */
+    struct jd_alert alert = *held;
+    jd_notes_put(step, &alert);
+    if (same_notes(step, held, &alert))
+        return;
+    alert.revision++;
+    alert.policy = step->program->hash;
+    publish(step, &alert, slot->due);
 }
 
 /* ---- deadlines ---- */
@@ -745,6 +776,11 @@ static void close_alert(struct jd_step *step, const struct jd_slot *slot)
     alert.final = JD_TRUE;
     alert.policy = step->program->hash;
     tell(step, &alert);
+    const struct jd_final_entry final = {alert.alert_id};
+    jd_step_put(
+        step, jd_state_slot(step->state, JD_ENTRY_FINAL, 0, alert.alert_id, step->arena),
+        &(struct jd_put){JD_ENTRY_FINAL, alert.alert_id, step->now + step->program->allowed_lateness_ms + 1,
+                         jd_avro_bytes(jd_entry_records[JD_ENTRY_FINAL - 1], &final, step->arena), &final});
 }
 
 void jd_alert_close(struct jd_step *step, const struct jd_slot *slot)

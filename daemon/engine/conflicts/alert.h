@@ -35,6 +35,12 @@ void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot);
 void jd_alerts_unremember(struct jd_step *step, const struct jd_slot *slot);
 /* An engagement has left the state: its alerts, closed long ago, go with it. */
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement);
+/* A note about this alert has come, begun, ended or gone: what is valid now stands on it. */
+void jd_alerts_note(struct jd_step *step, struct jd_str alert_id);
+struct jd_instance;
+/* The id of an instance's alert under the step's key; arena. */
+struct jd_str jd_alert_id(const struct jd_step *step, const struct jd_rule *rule,
+                          const struct jd_instance *instance);
 /* The timer of an alert: it is final. */
 void jd_alert_close(struct jd_step *step, const struct jd_slot *slot);
 

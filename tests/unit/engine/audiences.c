@@ -110,6 +110,8 @@ static struct jd_alert alert_of(const struct jd_event *events, uint32_t count)
         .facts = {&fact, 1},
         .complete_from = 1,
         .audience = JD_AUDIENCE_BOTH,
+        .acknowledged = {.actor_id = part},
+        .overridden = {.actor_id = part},
     };
 }
 
@@ -130,7 +132,8 @@ static bool is_absent(const struct jd_field *field, const void *record)
     case JD_LIST:
     case JD_MAP:
         return ((const struct jd_list *)at)->count == 0;
-    case JD_RECORD:
+    case JD_RECORD: /* by its first field */
+        return is_absent(&field->record->fields[0], at);
     case JD_VARIANT:
     case JD_DOUBLE:
         break;
@@ -154,7 +157,7 @@ Test(audiences, each_field_of_an_alert)
     jd_arena_init(&arena, 1 << 20);
     const struct jd_event events[] = {contact(JD_ROLE_MSL), contact(JD_ROLE_SALES_REP)};
     struct jd_alert alert = alert_of(events, 2);
-    expect_absent(JD_AUDIENCE_COMMERCIAL, &alert, " instance evidence_sha256 facts ");
+    expect_absent(JD_AUDIENCE_COMMERCIAL, &alert, " instance evidence_sha256 facts acknowledged overridden ");
     expect_absent(JD_AUDIENCE_MEDICAL, &alert, " instance evidence_sha256 ");
     alert.evidence_sha256 = (struct jd_str){0}; /* nothing is cut off */
     alert.evidence = (struct jd_list){events, 1};

@@ -414,6 +414,9 @@ Test(proximity, an_alert_that_nothing_can_change_is_final_and_leaves)
     cr_assert(jd_fold_key_count(w->fold) == 1);
     advance(w, 110 + 37 * 24 + 0.001);
     EXPECT(w, "");
+    cr_assert(jd_fold_key_count(w->fold) == 1); /* that it is final is known for the lateness more */
+    advance(w, frozen + 30 * 24 + 0.001);
+    EXPECT(w, "");
     cr_assert(jd_fold_key_count(w->fold) == 0);
     cr_assert(jd_fold_next_due(w->fold) == JD_NEVER);
 }
