@@ -5,6 +5,12 @@
 
 #include "engine/program.h"
 
+/* Longer than two zones are apart at any time; as far as a zone may be from UTC (policy/zones.c); further than
+ * clocks are ever set back. */
+#define JD_ZONES_APART (2 * JD_DAY)
+#define JD_ZONE_FROM_UTC (26 * JD_HOUR)
+#define JD_CLOCKS_BACK (4 * JD_HOUR)
+
 /* Local date at `t`, in days since 1970-01-01. */
 int64_t jd_local_day(const struct jd_zone *zone, jd_time t);
 /* Time of day at `t`, in ms since local midnight as clocks show it. */

@@ -120,13 +120,20 @@ static const struct jd_zone *with_workdays(struct jd_touches *view, const struct
     return copy;
 }
 
-const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_event *event)
+const struct jd_zone *jd_touches_own_zone(struct jd_touches *view)
 {
     const struct jd_program *program = view->fold->program;
     if (!view->zone_known) {
         view->zone_known = true;
         find_zone(view);
     }
+    return view->zone == NULL && program->market_count == 0 ? program->default_zone : view->zone;
+}
+
+const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_event *event)
+{
+    const struct jd_program *program = view->fold->program;
+    (void)jd_touches_own_zone(view);
     const struct jd_market *market = view->market;
     if (market == NULL && event != NULL)
         market = market_of(program, event->country);

@@ -72,6 +72,8 @@ struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_st
                                   struct jd_arena *arena);
 /* The physician's profile; NULL: none. */
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view);
+/* In which all touches are reckoned; NULL: each in its own. */
+const struct jd_zone *jd_touches_own_zone(struct jd_touches *view);
 /* In which a touch is reckoned, with the business days of its market: by the profile, else by the touch, else by
  * the policy. `event` NULL: what is the physician's own. */
 const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_event *event);

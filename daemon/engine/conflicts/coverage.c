@@ -15,9 +15,6 @@
 #include "engine/period.h"
 #include "engine/time.h"
 
-/* Longer than two zones are apart at any time. */
-static const int64_t zones_apart = 2 * JD_DAY;
-
 static bool wanted(struct jd_touches *view, const struct jd_rule *rule)
 {
     return jd_selector_matches_profile(&rule->coverage->who, jd_touches_profile(view));
@@ -29,8 +26,7 @@ static bool wanted(struct jd_touches *view, const struct jd_rule *rule)
 static struct jd_members members_of(struct jd_touches *view, const struct jd_rule *rule,
                                     const struct jd_str *values, const struct jd_calendar *period)
 {
-    struct jd_members found = jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zones_apart,
-                                              period->end * JD_DAY + zones_apart);
+    struct jd_members found = jd_members_find_days(view, rule, JD_SELECTOR_A, period->first, period->end);
     uint32_t count = 0;
     for (uint32_t i = 0; i < found.count; i++) {
         struct jd_touch *touch = found.items[i];
@@ -89,7 +85,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *rule, const str
     instance->observed = (struct jd_decimal){members.count, 0};
     instance->limit = bounds.limit;
     instance->unit = JD_UNIT_TOUCHES;
-    instance->horizon = period->end * JD_DAY + zones_apart;
+    instance->horizon = period->end * JD_DAY + JD_ZONES_APART;
     instance->severity = jd_severity_of(rule, instance, &none, 1);
 }
 
@@ -133,7 +129,8 @@ void jd_coverage_due(struct jd_touches *view, const struct jd_rule *rule, jd_tim
 {
     const struct jd_program *program = view->fold->program;
     const struct jd_zone *zone = jd_touches_zone(view, NULL);
-    jd_time oldest = view->now - program->allowed_lateness_ms - program->planned_grace_ms - 2 * zones_apart;
+    jd_time oldest =
+        view->now - program->allowed_lateness_ms - program->planned_grace_ms - 2 * JD_ZONES_APART;
     if (oldest < since)
         oldest = since;
     if (rule->valid_from != JD_TIME_NONE && oldest < rule->valid_from)

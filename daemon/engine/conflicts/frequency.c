@@ -235,9 +235,6 @@ static void find_touches(struct jd_touches *view, const struct jd_rule *rule, st
 
 /* ---- calendar ---- */
 
-/* Longer than two zones are apart at any time; as far as a zone may be from UTC (policy/zones.c). */
-static const int64_t zones_apart = 2 * JD_DAY, zone_from_utc = 26 * JD_HOUR;
-
 static const struct jd_str *name_period(const struct jd_touches *view, const struct jd_rule *rule,
                                         const struct jd_touch *x, struct jd_str label)
 {
@@ -254,9 +251,7 @@ static struct tally tally_period(struct jd_touches *view, const struct jd_rule *
                                  const struct jd_calendar *period)
 {
     const struct jd_bounds own = {rule->limit, &rule->within};
-    struct jd_members found =
-        jd_members_find(view, rule, JD_SELECTOR_A, period->first * JD_DAY - zone_from_utc,
-                        period->end * JD_DAY + zone_from_utc);
+    struct jd_members found = jd_members_find_days(view, rule, JD_SELECTOR_A, period->first, period->end);
     struct tally tally = tally_in(view, &found);
     if (!rule->each && rule->version_count == 0 && rule->limits == NULL &&
         !can_be_over(rule, &own, found.count) && !jd_why_asked(view))
@@ -317,7 +312,7 @@ static void hold_whole(struct jd_touches *view, struct whole *whole, struct jd_i
     const struct jd_reading none = {NULL, NULL};
     if (whole->holds)
         hold(view, whole->version, &whole->bounds, instance, &whole->tally,
-             whole->period.end * JD_DAY + zones_apart, &none);
+             whole->period.end * JD_DAY + JD_ZONES_APART, &none);
 }
 
 /* report: each. `context`: the period that is looked at, which is u's, too, unless an attendee of its engagement

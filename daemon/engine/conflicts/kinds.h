@@ -20,6 +20,9 @@ struct jd_members {
  * bodies still closed. */
 struct jd_members jd_members_find(struct jd_touches *view, const struct jd_rule *rule,
                                   enum jd_selector_place place, jd_time from, jd_time to);
+/* The same that may lie on the local days [first, end), days since 1970-01-01: all that do, and some near them. */
+struct jd_members jd_members_find_days(struct jd_touches *view, const struct jd_rule *rule,
+                                       enum jd_selector_place place, int64_t first, int64_t end);
 /* Does the touch match that selector and take part? */
 bool jd_touch_is(const struct jd_touches *view, const struct jd_rule *rule, const struct jd_touch *touch,
                  enum jd_selector_place place);

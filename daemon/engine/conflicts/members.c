@@ -92,6 +92,17 @@ struct jd_members jd_members_find(struct jd_touches *view, const struct jd_rule 
     return found;
 }
 
+struct jd_members jd_members_find_days(struct jd_touches *view, const struct jd_rule *rule,
+                                       enum jd_selector_place place, int64_t first, int64_t end)
+{
+    const struct jd_zone *zone = jd_touches_own_zone(view);
+    if (zone == NULL)
+        return jd_members_find(view, rule, place, first * JD_DAY - JD_ZONE_FROM_UTC,
+                               end * JD_DAY + JD_ZONE_FROM_UTC);
+    return jd_members_find(view, rule, place, jd_local_instant(zone, first * JD_DAY) - JD_CLOCKS_BACK,
+                           jd_local_instant(zone, end * JD_DAY) + JD_CLOCKS_BACK);
+}
+
 /* ---- belonging together ---- */
 
 bool jd_touches_same(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
