@@ -292,6 +292,7 @@ static const struct jd_field jd_alert_fields[] = {
     ENUM(audience, jd_audience_symbols, OPTIONAL),
     RECORD(acknowledged, jd_note_record, OPTIONAL),
     RECORD(overridden, jd_note_record, OPTIONAL),
+    ENUM(assignee_function, jd_function_symbols, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S
@@ -512,6 +513,7 @@ static const struct jd_field alert_entry_fields[] = {
     ENUM(audience, jd_audience_symbols, OPTIONAL),
     RECORD(acknowledged, jd_note_record, OPTIONAL),
     RECORD(overridden, jd_note_record, OPTIONAL),
+    ENUM(assignee_function, jd_function_symbols, OPTIONAL),
 };
 static const struct jd_record alert_entry = DEFINE(alert_entry, "AlertEntry");
 #undef S

@@ -66,6 +66,7 @@ static const struct row alerts[] = {
     {"audience", BOTH},
     {"acknowledged", BOTH | WHOLE_COMMERCIAL}, /* by whom may say whose contact it was */
     {"overridden", BOTH | WHOLE_COMMERCIAL},
+    {"assignee_function", BOTH},
 };
 
 bool jd_audience_sees_field(enum jd_audience audience, uint32_t field)
@@ -224,6 +225,8 @@ struct jd_alert jd_audience_alert(enum jd_audience audience, const struct jd_ale
     }
     copy_seen(&jd_alert_record, alerts, JD_COUNT(alerts), audience, is_whole, alert, &seen);
     seen.evidence = (struct jd_list){shown, alert->evidence.count};
+    if (audience == JD_AUDIENCE_COMMERCIAL && alert->assignee_function == JD_FUNCTION_MEDICAL)
+        seen.assignee = (struct jd_str){0}; /* a medical colleague's name */
     seen.audience = (uint8_t)audience;
     return seen;
 }

@@ -60,6 +60,7 @@ static void add_owner(struct jd_facts *facts, const struct jd_owner *owner, stru
         add(facts, JD_FACT_ALIGNMENT, JD_FACT_STATE_GRANTED, owner->from, owner->until);
     record->about = actor;
     record->deputy = deputy;
+    record->function = owner->function;
 }
 
 void jd_facts_add_profile(struct jd_facts *facts, const struct jd_hcp_profile *profile)
@@ -111,6 +112,8 @@ void jd_facts_add_event(struct jd_facts *facts, const struct jd_engagement *enga
                     : type->fact == JD_FACT_LICENCE && event->jurisdiction.ptr != NULL ? event->jurisdiction
                     : type->fact == JD_FACT_LICENCE                                    ? event->country
                                                                                        : (struct jd_str){0};
+    if (type->fact == JD_FACT_ALIGNMENT)
+        record->function = (uint8_t)jd_role_function((enum jd_role)event->actor.role);
     record->applies_from = engagement->applies_from != JD_TIME_NONE ? engagement->applies_from : JD_TIME_MIN;
     record->source = event->source;
     record->id = event->id;
@@ -401,4 +404,30 @@ struct jd_finding jd_facts_find(const struct jd_facts *facts, enum jd_fact fact,
         break;
     }
     return (struct jd_finding){standing, record, NULL};
+}
+
+/* Of two findings about alignment the one whose actor is rather the owner. */
+static bool is_rather(const struct jd_finding *a, const struct jd_finding *b)
+{
+    if (a->standing != b->standing)
+        return a->standing == JD_STANDING_OWNER;
+    if (a->record->from != b->record->from)
+        return a->record->from > b->record->from;
+    return jd_str_cmp(a->record->about, b->record->about) < 0;
+}
+
+struct jd_str jd_facts_owner(const struct jd_facts *facts, enum jd_function function,
+                             struct jd_fact_question question)
+{
+    struct jd_finding owner = {JD_STANDING_ABSENT, NULL, NULL};
+    for (uint32_t i = 0; i < facts->count; i++) {
+        if (facts->records[i].fact != JD_FACT_ALIGNMENT)
+            continue;
+        question.actor = facts->records[i].about;
+        const struct jd_finding found = jd_facts_find(facts, JD_FACT_ALIGNMENT, &question);
+        if ((found.standing == JD_STANDING_OWNER || found.standing == JD_STANDING_DEPUTY) &&
+            found.record->function == function && (owner.record == NULL || is_rather(&found, &owner)))
+            owner = found;
+    }
+    return owner.record == NULL ? (struct jd_str){0} : owner.record->about;
 }

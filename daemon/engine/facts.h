@@ -27,6 +27,7 @@ struct jd_fact_record {
     struct jd_str product;    /* absent: all */
     struct jd_str about;      /* LICENCE: where it is valid, absent: anywhere; ALIGNMENT: the actor */
     bool deputy;              /* ALIGNMENT: as a deputy */
+    uint8_t function;         /* ALIGNMENT: enum jd_function, for which */
     jd_time from, until;      /* from JD_TIME_MIN: always; until JD_NEVER: open end */
     jd_time confirmed_at;     /* JD_TIME_NONE: not confirmed */
     jd_time applies_from;     /* it applies to touches at or after this time; JD_TIME_MIN: to all */
@@ -88,6 +89,11 @@ struct jd_finding {
 };
 struct jd_finding jd_facts_find(const struct jd_facts *facts, enum jd_fact fact,
                                 const struct jd_fact_question *question);
+
+/* Who is aligned with the physician for a function at that time: an owner rather than a deputy, then who began last,
+ * then the least id. Absent: nobody. The question's actor does not count. */
+struct jd_str jd_facts_owner(const struct jd_facts *facts, enum jd_function function,
+                             struct jd_fact_question question);
 
 /* Does a record of consent count by `at`? With double opt-in a grant does once it is confirmed. */
 bool jd_fact_is_confirmed(const struct jd_facts *facts, const struct jd_program *program,

@@ -215,6 +215,8 @@ struct jd_rule {
     const struct jd_severity_case *severities; /* the last one holds always */
     uint32_t severity_count;
     struct jd_str citation, jurisdiction, remedy, assignee; /* each may be absent */
+    enum jd_function
+        owner; /* alerts are for the physician's owner; NONE, or he is not known: for `assignee` */
     /* The rule as some markets have it. Which touches it is about is the same in all of its versions: kind,
      * selectors, what they share, validity. */
     const struct jd_rule *versions;

@@ -136,6 +136,30 @@ static void read_local(struct jd_compile *c, const struct jd_key *key, const str
 static void read_nothing(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
                          void *out);
 
+/* ---- assignee ----------------------------------------------------------------------------------- */
+
+static void read_owner(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    *(enum jd_function *)out =
+        (enum jd_function)jd_read_symbol(c, key, node, &jd_function_symbols, "commercial, medical or other");
+}
+
+const struct jd_key jd_assignee_keys[] = {
+    {"owner", read_owner, .offset = RULE(owner), .required = true},
+    {"else", jd_read_text, .offset = RULE(assignee)},
+    {0},
+};
+
+/* A queue, or the physician's owner for a function. */
+static void read_assignee(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                          void *out)
+{
+    if (node->kind == JD_NODE_MAP)
+        (void)jd_read_map(c, node, key->name, jd_assignee_keys, NULL, out); /* reported there */
+    else
+        jd_read_text(c, key, node, &((struct written_rule *)out)->rule.assignee);
+}
+
 /* ---- rules on facts ----------------------------------------------------------------------------- */
 
 static void read_subject(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
@@ -192,7 +216,7 @@ const struct jd_key jd_rule_keys[] = {
     {"citation", jd_read_text, .offset = RULE(citation)},
     {"jurisdiction", jd_read_text, .offset = RULE(jurisdiction)},
     {"remedy", jd_read_text, .offset = RULE(remedy)},
-    {"assignee", jd_read_text, .offset = RULE(assignee)},
+    {.name = "assignee", .read = read_assignee},
     {"local", read_local, .offset = HERE(local)},
     {"of", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_OF},
     {"a", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_A_B},
@@ -339,6 +363,12 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
                     rule->subject != JD_FACT_NONE ? "subject" : "kind ",
                     rule->subject != JD_FACT_NONE ? "" : rule->kind->name);
         jd_problem_hint(c->problems, "what is known of a physician stays with the physician: scope: hcp");
+    }
+    if (rule->owner != JD_FUNCTION_NONE && (rule->key != NULL || rule->subject != JD_FACT_NONE ||
+                                            (rule->kind != NULL && rule->kind->find_due != NULL))) {
+        jd_error_at(c, jd_node_member(node, "assignee")->value.place,
+                    "assignee: owner: is for rules about touches of one physician");
+        jd_problem_hint(c->problems, "name a queue: assignee: regional-coordination");
     }
     if (rule->key != NULL && rule->mode == JD_MODE_BLOCK) {
         jd_error_at(c, jd_node_member(node, "mode")->value.place,

@@ -116,6 +116,7 @@ struct jd_alert {
     jd_time complete_from;  /* it lies before: touches that the rule reads may not have been held any more */
     uint8_t audience;       /* enum jd_audience: who else is told */
     struct jd_note acknowledged, overridden; /* actor_id absent: it is not */
+    uint8_t assignee_function; /* enum jd_function: the assignee is its owner of the physician */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

@@ -54,6 +54,25 @@ static struct jd_str account_of(const struct jd_instance *instance)
     return account;
 }
 
+/* The owner on the day of the latest touch, where the rule asks for one and there is one. */
+static void assign(const struct jd_step *step, const struct jd_rule *rule, struct jd_alert *alert)
+{
+    if (rule->owner == JD_FUNCTION_NONE || alert->evidence.count == 0)
+        return;
+    const struct jd_event *latest =
+        (const struct jd_event *)alert->evidence.items + (alert->evidence.count - 1);
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    const struct jd_str owner = jd_facts_owner(jd_touches_facts(&view), rule->owner,
+                                               (struct jd_fact_question){.program = step->program,
+                                                                         .channel = latest->channel,
+                                                                         .product = latest->product,
+                                                                         .at = jd_touch_time(latest)});
+    if (owner.ptr == NULL)
+        return;
+    alert->assignee = owner;
+    alert->assignee_function = (uint8_t)rule->owner;
+}
+
 /* What an alert says of its instance; ids, revision and opening are the caller's. */
 static struct jd_alert describe(const struct jd_step *step, const struct jd_rule *rule,
                                 const struct jd_instance *instance)
@@ -86,6 +105,7 @@ static struct jd_alert describe(const struct jd_step *step, const struct jd_rule
     };
     jd_evidence_put(&alert, instance, step->hcp, step->arena);
     alert.audience = (uint8_t)jd_alert_audience(rule, &alert);
+    assign(step, rule, &alert);
     return alert;
 }
 
@@ -114,13 +134,20 @@ static bool same_notes(const struct jd_step *step, const struct jd_alert *a, con
            same_note(step, &a->overridden, &b->overridden);
 }
 
+/* A queue is what the policy says, and may be another without a word. */
+static bool same_owner(const struct jd_alert *a, const struct jd_alert *b)
+{
+    return a->assignee_function == b->assignee_function &&
+           (a->assignee_function == JD_FUNCTION_NONE || jd_str_eq(a->assignee, b->assignee));
+}
+
 static bool unchanged(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
 {
     return a->status == b->status && a->phase == b->phase && a->severity == b->severity &&
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
            jd_str_eq(a->window, b->window) && a->other_currency == b->other_currency &&
-           a->audience == b->audience && jd_evidence_same(a, b, step->arena) && same_facts(step, a, b) &&
-           same_notes(step, a, b);
+           a->audience == b->audience && same_owner(a, b) && jd_evidence_same(a, b, step->arena) &&
+           same_facts(step, a, b) && same_notes(step, a, b);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -642,7 +669,10 @@ void jd_alerts_refresh_civil(struct jd_step *step)
 
 static bool asks_facts(const struct jd_rule *rule)
 {
-    return rule->require != NULL;
+    bool asks = rule->require != NULL || rule->owner != JD_FUNCTION_NONE;
+    for (uint32_t i = 0; i < rule->version_count; i++)
+        asks = asks || rule->versions[i].owner != JD_FUNCTION_NONE;
+    return asks;
 }
 
 static bool is_subject(const struct jd_rule *rule)

@@ -38,6 +38,7 @@ static const struct table tables[] = {
     {"consent", "channels.yaml", "channels:\n  - channel: email\n    consent:\n", 6, jd_consent_keys,
      ",default,"},
     {"trigger", "channels.yaml", "trigger:\n", 2, jd_trigger_keys, ",valid_for,"},
+    {"assignee", "conflicts.yaml", "- kind: proximity\n  assignee:\n", 4, jd_assignee_keys, ",owner,"},
     {"audiences", "policy.yaml", "name: x\naudiences:\n", 2, jd_audiences_keys, ","},
 };
 
@@ -90,6 +91,7 @@ static const struct {
     {"opt_out", "de", "expected a country"},
     {"valid_for", "59m", "out of range"},
     {"valid_for", "367d", "out of range"},
+    {"owner", "sales", "expected commercial, medical or other"},
     {"commercial", "planet", "expected a list of the keys"},
     {"medical", "account", "expected a list of the keys"},
 };
