@@ -38,3 +38,16 @@ void jd_alloc_keep_freed(void)
     (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
     (void)mallopt(M_TOP_PAD, 1 << 20);
 }
+
+static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
+{
+    (void)context;
+    (void)old_size;
+    if (new_size == 0) {
+        free(old);
+        return NULL;
+    }
+    return realloc(old, new_size);
+}
+
+const struct jd_allocator jd_heap = {reallocate, NULL};

@@ -12,4 +12,12 @@ void *jd_alloc_array(size_t count, size_t size); /* the same for an array; the p
 void jd_alloc_keep_freed(void);
 char *jd_alloc_text(const char *text); /* a copy; NULL stays NULL */
 
+/* Where what lives in handles may get its memory from. */
+struct jd_allocator {
+    void *(*reallocate)(void *context, void *old, size_t old_size,
+                        size_t new_size); /* 0 frees; NULL: none left */
+    void *context;
+};
+extern const struct jd_allocator jd_heap; /* that of the process */
+
 #endif

@@ -39,17 +39,6 @@ struct jd_virtual {
     uint64_t timers;
 };
 
-static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
-{
-    (void)context;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 struct jd_virtual *jd_virtual_new(const struct jd_program *program, uint32_t partitions,
                                   jd_virtual_receive receive, jd_virtual_refused refused, void *context)
 {
@@ -69,9 +58,8 @@ struct jd_virtual *jd_virtual_new(const struct jd_program *program, uint32_t par
     virtual->lanes = calloc(partitions, sizeof(*virtual->lanes));
     bool is_complete = virtual->lanes != NULL;
     for (uint32_t i = 0; is_complete && i < partitions; i++) {
-        const struct jd_allocator allocator = {.reallocate = reallocate, .context = NULL};
         virtual->lanes[i].time = JD_TIME_NONE;
-        virtual->lanes[i].fold = jd_fold_new(program, allocator);
+        virtual->lanes[i].fold = jd_fold_new(program, jd_heap);
         is_complete = virtual->lanes[i].fold != NULL;
     }
     if (!is_complete) {

@@ -27,17 +27,6 @@ struct live {
     struct jd_error *err;
 };
 
-static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
-{
-    (void)context;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 static bool visit_policy(void *context, const struct jd_message *message, struct jd_error *err)
 {
     struct live *live = context;
@@ -195,7 +184,7 @@ static bool gather(struct live *live, struct jd_policy **policy, struct jd_progr
     }
     jd_explain_take_rule(*policy, "the published policy", jd_str_of(live->arguments->rule),
                          &live->facts->arena, &live->facts->rule);
-    live->fold = jd_fold_new(program, (struct jd_allocator){.reallocate = reallocate, .context = NULL});
+    live->fold = jd_fold_new(program, jd_heap);
     return (live->fold != NULL || jd_error_set(live->err, JD_EXIT_INTERNAL, "out of memory")) && load(live) &&
            scan(live, JD_SESSION_EVENTS_DLQ, visit_dead_letter);
 }

@@ -12,6 +12,7 @@
 #ifndef JOURNEYD_ENGINE_FOLD_H
 #define JOURNEYD_ENGINE_FOLD_H
 
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "engine/program.h"
@@ -78,11 +79,6 @@ struct jd_output {
     uint32_t effect_count, effect_capacity;
     uint64_t applied, duplicates, filtered, dead_lettered, timers;
     uint64_t changes_size; /* bytes of all bodies */
-};
-
-struct jd_allocator {
-    void *(*reallocate)(void *context, void *old, size_t old_size, size_t new_size); /* 0 frees */
-    void *context;
 };
 
 struct jd_fold; /* the states of one shard, its clock and its timers */

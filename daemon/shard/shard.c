@@ -21,20 +21,9 @@ enum {
         100, /* of one batch, and more than half of it: a wrong partitioner, not a bad record */
 };
 
-static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
-{
-    (void)context;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 struct jd_fold *jd_shard_fold_new(void)
 {
-    return jd_fold_new(NULL, (struct jd_allocator){reallocate, NULL});
+    return jd_fold_new(NULL, jd_heap);
 }
 
 struct jd_shard *jd_shard_new(const struct jd_worker *worker, int32_t partition)

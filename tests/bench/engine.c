@@ -19,17 +19,6 @@
 
 enum { TEAMS = 20, BATCH = 1000, SAMPLE = 50 };
 
-static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
-{
-    (void)context;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 static FILE *create(const char *directory, const char *name)
 {
     char path[4096];
@@ -219,7 +208,7 @@ int main(int argc, char **argv)
         jd_diagnostics_print(&problems, stderr);
         return 65;
     }
-    struct jd_fold *fold = jd_fold_new(jd_policy_program(policy), (struct jd_allocator){reallocate, NULL});
+    struct jd_fold *fold = jd_fold_new(jd_policy_program(policy), jd_heap);
     struct figures figures = {0};
     run(fold, &size, &figures);
     report(fold, &size, &figures);

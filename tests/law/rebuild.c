@@ -23,17 +23,6 @@
 #include "wire/json.h"
 #include "wire/wire.h"
 
-static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
-{
-    (void)context, (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-static const struct jd_allocator heap = {reallocate, NULL};
-
 static _Noreturn void fail(const char *what, const char *detail)
 {
     printf("rebuild: %s: %s\n", what, detail);
@@ -251,7 +240,7 @@ static void checkpoint(struct shard *shard)
 /* The state again, from the last image and the changes since. */
 static void rebuild(struct shard *shard)
 {
-    struct jd_fold *fresh = jd_fold_new(NULL, heap);
+    struct jd_fold *fresh = jd_fold_new(NULL, jd_heap);
     struct jd_arena arena;
     struct jd_error err;
     jd_arena_init(&arena, (size_t)1 << 30);
@@ -503,8 +492,8 @@ int main(int argc, char **argv)
     random_state = strtoull(argv[3], NULL, 10) * 2654435761u + 88172645463325252u;
 
     const struct jd_program *program = jd_policy_program(policy);
-    struct shard one = {.program = program, .fold = jd_fold_new(program, heap)};
-    struct shard two = {.program = program, .fold = jd_fold_new(program, heap)};
+    struct shard one = {.program = program, .fold = jd_fold_new(program, jd_heap)};
+    struct shard two = {.program = program, .fold = jd_fold_new(program, jd_heap)};
     checkpoint(&two);
     if (next) { /* the first policy of its lineage */
         struct jd_arena arena;

@@ -7,20 +7,7 @@
 #include "engine/fields.h"
 #include "world.h"
 
-static struct world world;
-static struct world *const w = &world;
-
-static void setup(void)
-{
-    world_init(w);
-}
-
-static void teardown(void)
-{
-    world_done(w);
-}
-
-TestSuite(coverage, .init = setup, .fini = teardown);
+WORLD_SUITE(coverage)
 
 #define REP(...) feed(w, &(struct spec){.role = JD_ROLE_SALES_REP, __VA_ARGS__})
 

@@ -7,20 +7,7 @@
 #include "engine/fields.h"
 #include "world.h"
 
-static struct world world;
-static struct world *const w = &world;
-
-static void setup(void)
-{
-    world_init(w);
-}
-
-static void teardown(void)
-{
-    world_done(w);
-}
-
-TestSuite(limits, .init = setup, .fini = teardown);
+WORLD_SUITE(limits)
 
 #define REP(...) feed(w, &(struct spec){.role = JD_ROLE_SALES_REP, __VA_ARGS__})
 #define MSL(...) feed(w, &(struct spec){.role = JD_ROLE_MSL, __VA_ARGS__})

@@ -8,20 +8,7 @@
 #include "engine/time.h"
 #include "world.h"
 
-static struct world world;
-static struct world *const w = &world;
-
-static void setup(void)
-{
-    world_init(w);
-}
-
-static void teardown(void)
-{
-    world_done(w);
-}
-
-TestSuite(workdays, .init = setup, .fini = teardown);
+WORLD_SUITE(workdays)
 
 /* Easter 2024 in Berlin: Good Friday is 29 March, Easter Monday 1 April; clocks go forward on 31 March. */
 static const jd_time berlin_at[] = {INT64_C(1711846800000)};

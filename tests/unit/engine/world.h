@@ -40,6 +40,19 @@ struct spec {
 /* Times: lateness 30 d, planned grace 2 d, max ahead 2 y, joint within 4 h. No rule. */
 void world_init(struct world *world);
 void world_done(struct world *world);
+/* A suite whose tests each have a world `w`. */
+#define WORLD_SUITE(name)                                                                                    \
+    static struct world world;                                                                               \
+    static struct world *const w = &world;                                                                   \
+    static void setup(void)                                                                                  \
+    {                                                                                                        \
+        world_init(w);                                                                                       \
+    }                                                                                                        \
+    static void teardown(void)                                                                               \
+    {                                                                                                        \
+        world_done(w);                                                                                       \
+    }                                                                                                        \
+    TestSuite(name, .init = setup, .fini = teardown);
 /* Proximity of sales_rep and msl within a span, severity medium, mode alert; more is set by hand. */
 struct jd_rule *world_rule(struct world *world, const char *id, struct jd_span within);
 struct jd_span span_ms(int64_t hours);

@@ -11,17 +11,6 @@
 #include "engine/conflicts/evidence.h"
 #include "engine/touches.h"
 
-static void *reallocate(void *context, void *old, size_t old_size, size_t new_size)
-{
-    (void)context;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 /* The journal record of a batch with `count` changes: shard entries under keys of their own, whose policy is
  * `size` bytes long. */
 static struct jd_journal batch_of(struct jd_arena *arena, uint32_t count, uint32_t size)
@@ -68,7 +57,7 @@ static uint32_t round_trip(uint32_t count, uint32_t size, size_t limit)
     uint32_t part_count = 0;
     struct jd_error err = {0};
     cr_assert(jd_journal_parts(&format, &whole, limit, &arena, &parts, &part_count, &err), "%s", err.text);
-    struct jd_fold *fold = jd_fold_new(NULL, (struct jd_allocator){reallocate, NULL});
+    struct jd_fold *fold = jd_fold_new(NULL, jd_heap);
     struct jd_journal_cursor cursor = {0};
     uint32_t changes = 0;
     for (int twice = 0; twice < 2; twice++, cursor = (struct jd_journal_cursor){0})
