@@ -76,10 +76,9 @@ bool jd_audience_sees_field(enum jd_audience audience, uint32_t field)
 
 /* ---- sides ---- */
 
-/* Whose an act is: what nobody medical does is the commercial side's; of an unknown role it is nobody's. */
-static enum jd_audience side_of(uint8_t role)
+enum jd_audience jd_role_audience(enum jd_role role)
 {
-    switch (jd_role_function((enum jd_role)role)) {
+    switch (jd_role_function(role)) {
     case JD_FUNCTION_MEDICAL:
         return JD_AUDIENCE_MEDICAL;
     case JD_FUNCTION_COMMERCIAL:
@@ -105,7 +104,7 @@ static bool is_seen_by_party(const struct jd_event *event)
 
 static bool is_own(enum jd_audience audience, const struct jd_event *event)
 {
-    return (side_of(event->actor.role) == audience && !is_seen_by_party(event)) ||
+    return (jd_role_audience(event->actor.role) == audience && !is_seen_by_party(event)) ||
            jd_fault_bug("audience_all_own");
 }
 
@@ -116,7 +115,7 @@ bool jd_audience_only(enum jd_audience audience, const struct jd_selector *selec
         bool only = condition->ref.field == JD_FIELD_ROLE && !condition->ref.profile &&
                     condition->ref.attribute.ptr == NULL && condition->op == JD_IN;
         for (uint8_t role = 0; only && role < JD_ROLE_END_; role++)
-            only = (condition->enum_set >> role & 1) == 0 || side_of(role) == audience;
+            only = (condition->enum_set >> role & 1) == 0 || jd_role_audience((enum jd_role)role) == audience;
         if (only)
             return true;
     }
@@ -130,7 +129,7 @@ static bool concerns(enum jd_audience audience, const struct jd_rule *rule, cons
     const struct jd_event *events = alert->evidence.items;
     uint32_t acts = 0;
     for (uint32_t i = 0; i < alert->evidence.count; i++)
-        acts += side_of(events[i].actor.role) == audience;
+        acts += jd_role_audience(events[i].actor.role) == audience;
     if (alert->evidence.count == 0)
         return jd_audience_only(audience, &rule->a);
     /* The key of an actor is known to the actor's own side. */
@@ -196,7 +195,7 @@ static struct jd_list parties_seen(enum jd_audience audience, const struct jd_li
     struct jd_party *seen = jd_arena_array(arena, all->count, sizeof *seen);
     uint32_t count = 0;
     for (uint32_t i = 0; i < all->count; i++)
-        if (audience == JD_AUDIENCE_MEDICAL || side_of(parties[i].role) == audience)
+        if (audience == JD_AUDIENCE_MEDICAL || jd_role_audience(parties[i].role) == audience)
             seen[count++] = parties[i];
     return (struct jd_list){seen, count};
 }

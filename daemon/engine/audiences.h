@@ -11,6 +11,10 @@
 #include "base/arena.h"
 #include "engine/program.h"
 
+/* Whose an act of this role is: what nobody medical does is the commercial side's; of an unknown role it is nobody's,
+ * NONE. */
+enum jd_audience jd_role_audience(enum jd_role role);
+
 /* Whom an alert is told beside compliance: those who may know its key and of whose side one of its contacts is;
  * where it names no contact, those whose side alone the rule asks for. Rules in mode shadow: nobody. */
 enum jd_audience jd_alert_audience(const struct jd_rule *rule, const struct jd_alert *alert);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/contract.h"
+#include "engine/audiences.h"
 #include "base/str.h"
 #include "engine/entries.h"
 #include "wire/cache.h"
@@ -262,6 +263,23 @@ static enum jd_wire_result refuse_note(struct decoding *d, const struct jd_event
                : JD_WIRE_INPUT;
 }
 
+static struct jd_str attribute_of(const struct jd_list *attributes, const char *key)
+{
+    const struct jd_pair *pairs = attributes->items;
+    for (uint32_t i = 0; i < attributes->count; i++)
+        if (jd_str_is(pairs[i].key, key))
+            return pairs[i].value;
+    return (struct jd_str){0};
+}
+
+/* A side sees its own contacts whole: what is classified as medical must not come in as one of the commercial side. */
+static bool leaks_medical(const struct jd_event *event)
+{
+    const struct jd_str classification = attribute_of(&event->attributes, "classification");
+    return jd_role_audience((enum jd_role)event->actor.role) == JD_AUDIENCE_COMMERCIAL &&
+           classification.ptr != NULL && jd_str_is(classification, "medical");
+}
+
 static enum jd_wire_result finish_event(struct decoding *d)
 {
     struct jd_event *event = &d->value->event;
@@ -288,6 +306,8 @@ static enum jd_wire_result finish_event(struct decoding *d)
         return refuse(d, JD_REFUSED_MISSING_FIELD, "recorded_at, of a planned event");
     if (event->start != JD_TIME_NONE && event->end != JD_TIME_NONE && event->end <= event->start)
         return refuse(d, JD_REFUSED_BAD_INTERVAL, "end");
+    if (leaks_medical(event))
+        return refuse(d, JD_REFUSED_CLASSIFIED_MEDICAL, "attributes.classification");
     const bool is_note = type->fact == JD_FACT_ACKNOWLEDGEMENT || type->fact == JD_FACT_OVERRIDE;
     if (is_note && event->phase != JD_PHASE_CANCELLED && refuse_note(d, event, type->fact) != JD_WIRE_INPUT)
         return JD_WIRE_REJECT;
@@ -321,11 +341,8 @@ static bool is_npi(struct jd_str text)
 
 static bool npi_holds(const struct jd_hcp_profile *profile)
 {
-    const struct jd_pair *pairs = profile->attributes.items;
-    for (uint32_t i = 0; i < profile->attributes.count; i++)
-        if (jd_str_eq(pairs[i].key, JD_STR("npi")))
-            return is_npi(pairs[i].value);
-    return true;
+    const struct jd_str npi = attribute_of(&profile->attributes, "npi");
+    return npi.ptr == NULL || is_npi(npi);
 }
 
 static enum jd_wire_result finish_profile(struct decoding *d)

@@ -94,6 +94,8 @@ class Suite:
         self.bad("not UTF-8", {"bad_utf8", "bad_json"}, value=ok.replace(b"in_person", b"in_\xffperson"))
         self.bad("lone surrogate", {"bad_utf8", "bad_json"}, value=ok.replace(b'"t"', b'"\\ud800"'))
         self.bad("trailing text", {"trailing_bytes", "bad_json"}, value=ok + b" x")
+        self.bad("medical data of a representative", "classified_medical", value=json.dumps(
+            {**body(), "actor": {"id": "r", "role": "sales_rep"}, "attributes": {"classification": "medical"}}).encode())
         self.bad("deep", {"too_deep", "wrong_type"}, value=b'{"x":' + b"[" * 100000 + b"]" * 100000 + b"}")
         self.bad("content type", "bad_content_type", value=ok,
                  headers=envelope("t8", **{"content-type": "application/xml"}))

@@ -482,6 +482,33 @@ Test(decode, a_provider_identifier_has_a_check_digit)
     }
 }
 
+Test(decode, what_is_classified_as_medical_comes_from_the_medical_side)
+{
+    static const struct {
+        const char *role, *classification, *outcome;
+    } rows[] = {
+        {"sales_rep", "medical", "classified_medical"},
+        {"marketing", "medical", "classified_medical"},
+        {"speaker", "medical", "classified_medical"},
+        {"system", "medical", "classified_medical"},
+        {"msl", "medical", "input"},
+        {"medical_information", "medical", "input"},
+        {"sales_rep", "commercial", "input"},
+        {"sales_rep", "", "input"},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        char value[256];
+        snprintf(value, sizeof value,
+                 "{\"hcp_id\":\"h1\",\"actor\":{\"id\":\"a\",\"role\":\"%s\"},"
+                 "\"attributes\":{\"classification\":\"%s\"}}",
+                 rows[i].role, rows[i].classification);
+        struct jd_decoded out;
+        struct jd_incoming record = event_of(value);
+        cr_assert_str_eq(outcome(&record, &out), rows[i].outcome, "%s %s", rows[i].role,
+                         rows[i].classification);
+    }
+}
+
 Test(decode, the_clock_is_advanced_only_where_records_are_the_clock)
 {
     static const struct jd_header headers[] = {H("ce_type", "clock.advanced"),
