@@ -8,6 +8,7 @@
 #include "engine/conflicts/amount.h"
 #include "engine/conflicts/conflicts.h"
 #include "engine/fields.h"
+#include "engine/touches.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -112,7 +113,8 @@ static struct reasoning reasoning_of(const struct jd_alert *alert, const struct 
 
 static jd_time time_of(const struct reasoning *r, uint32_t index)
 {
-    return jd_words_touch_time(&r->events[index]);
+    const struct jd_event *event = &r->events[index];
+    return r->rule != NULL && r->rule->logged ? jd_touch_recorded(event) : jd_words_touch_time(event);
 }
 
 static struct jd_str iso(const struct reasoning *r, jd_time t)
@@ -202,6 +204,8 @@ static bool at_least(const struct reasoning *r)
 static void print_total(const struct reasoning *r)
 {
     const struct jd_alert *alert = r->alert;
+    if (r->rule != NULL && r->rule->logged)
+        fputs("  reckoned by when they were recorded\n", r->out);
     print_contributions(r);
     fprintf(r->out, "  observed " JD_STR_FMT ", limit " JD_STR_FMT, JD_STR_ARG(measure(r, alert->observed)),
             JD_STR_ARG(measure(r, alert->limit)));
@@ -415,8 +419,8 @@ static jd_time late_enough(const struct reasoning *r)
     int64_t total = 0;
     int64_t limit = 0;
     int64_t units = 0;
-    if (r->rule == NULL || r->rule->period != JD_PERIOD_NONE || r->rule->within.unit != JD_SPAN_MS ||
-        !jd_amount_units(r->alert->limit, &limit)) {
+    if (r->rule == NULL || r->rule->logged || r->rule->period != JD_PERIOD_NONE ||
+        r->rule->within.unit != JD_SPAN_MS || !jd_amount_units(r->alert->limit, &limit)) {
         return JD_TIME_NONE;
     }
     for (uint32_t i = 0; i < r->count; i++) {

@@ -194,6 +194,7 @@ struct jd_rule {
     bool each; /* every touch of a calendar period over the limit is an instance */
     struct jd_decimal limit;
     bool at_least; /* the limit itself raises */
+    bool logged;   /* axis: recorded_at: touches lie at the time at which they were recorded */
     struct jd_field_ref measured;
     struct jd_weights weights;
     struct jd_str currency;

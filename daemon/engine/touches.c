@@ -60,6 +60,21 @@ struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_st
                                .shared = state != NULL && !jd_key_is_hcp(jd_state_key(state))};
 }
 
+struct jd_touches *jd_touches_on(struct jd_touches *view, bool logged)
+{
+    if (view->logged == logged)
+        return view;
+    if (view->other == NULL) {
+        view->other = jd_arena_alloc(view->arena, sizeof *view->other);
+        *view->other = jd_touches_view(view->fold, view->state, view->arena);
+        view->other->logged = logged;
+        view->other->other = view;
+        view->other->now = view->now;
+        view->other->asker = view->asker;
+    }
+    return view->other;
+}
+
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view)
 {
     if (!view->profile_known)
@@ -180,7 +195,22 @@ struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *
     touch->key = jd_slot_engagement_key(slot, &touch->hcp, view->arena);
     view->opened[place] = touch;
     view->opened_count++;
+    if (view->logged) {
+        jd_touch_load(view, touch);
+        touch->time = jd_touch_recorded(touch->event);
+    }
     return touch;
+}
+
+struct jd_touch *jd_touches_place(struct jd_touches *view, struct jd_touch *touch)
+{
+    if (touch->slot.entry != NULL)
+        return jd_touches_open(view, &touch->slot);
+    struct jd_touch *copy = jd_arena_alloc(view->arena, sizeof *copy);
+    *copy = *touch;
+    copy->attendees = NULL;
+    copy->time = view->logged ? jd_touch_recorded(touch->event) : touch->slot.time;
+    return copy;
 }
 
 static void load(struct jd_touches *view, struct jd_touch *touch, const struct jd_event *event)
@@ -206,8 +236,12 @@ static struct jd_touch *absent_touch(struct jd_touches *view, uint8_t class, con
 {
     struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
     uint64_t *bits = jd_arena_array(view->arena, view->fold->selectors.words, sizeof *bits);
-    *touch = (struct jd_touch){
-        .time = jd_touch_time(event), .class = class, .phase = event->phase, .key = key, .bits = bits};
+    *touch = (struct jd_touch){.slot.time = jd_touch_time(event),
+                               .time = view->logged ? jd_touch_recorded(event) : jd_touch_time(event),
+                               .class = class,
+                               .phase = event->phase,
+                               .key = key,
+                               .bits = bits};
     if (view->shared)
         touch->hcp = event->hcp_id;
     jd_selectors_match(&view->fold->selectors, class, event, bits);
@@ -259,12 +293,13 @@ static bool same_engagement(const struct jd_touch *x, const struct jd_touch *y)
     return x->class == y->class && jd_str_eq(x->key, y->key);
 }
 
-/* Touches of one time by physician. */
+/* By time, then physician: nearly sorted. */
 static void sort_attendees(struct jd_touch **items, uint32_t count)
 {
     for (uint32_t i = 1; i < count; i++)
-        for (uint32_t k = i; k > 0 && items[k - 1]->time == items[k]->time &&
-                             jd_str_cmp(items[k - 1]->hcp, items[k]->hcp) > 0;
+        for (uint32_t k = i; k > 0 && (items[k - 1]->time > items[k]->time ||
+                                       (items[k - 1]->time == items[k]->time &&
+                                        jd_str_cmp(items[k - 1]->hcp, items[k]->hcp) > 0));
              k--) {
             struct jd_touch *swap = items[k];
             items[k] = items[k - 1];

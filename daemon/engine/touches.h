@@ -26,7 +26,7 @@ int jd_version_cmp(const struct jd_event *a, const struct jd_event *b);
 /* A touch as rules see it. */
 struct jd_touch {
     struct jd_slot slot; /* as it was when the view began; without an entry: a hypothetical one, or gone */
-    jd_time time;
+    jd_time time;        /* on the view's axis; slot.time is that of the touch itself */
     uint8_t class, phase;
     struct jd_str key;                    /* engagement key */
     struct jd_str hcp;                    /* under another key than a physician; else absent */
@@ -51,6 +51,8 @@ struct jd_touches {
     const struct jd_state *state; /* may be NULL */
     struct jd_arena *arena;       /* borrowed */
     jd_time now;
+    bool logged;                          /* touches lie at the time at which they were recorded */
+    struct jd_touches *other;             /* the same with `logged` the other way; NULL: not made yet */
     bool shared;                          /* an engagement may be several touches: the key is no physician */
     const struct jd_zone *zone;           /* of the key's profile or its market; NULL: the touch's market */
     const struct jd_market *market;       /* of the key's profile; NULL: the touch's */
@@ -70,6 +72,10 @@ struct jd_touches {
 
 struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_state *state,
                                   struct jd_arena *arena);
+/* The view on the axis of a rule: this one, or its other. */
+struct jd_touches *jd_touches_on(struct jd_touches *view, bool logged);
+/* A touch of another axis, on that of the view. */
+struct jd_touch *jd_touches_place(struct jd_touches *view, struct jd_touch *touch);
 /* The physician's profile; NULL: none. */
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view);
 /* In which all touches are reckoned; NULL: each in its own. */

@@ -95,6 +95,14 @@ void jd_read_link(struct jd_compile *c, const struct jd_key *key, const struct j
         jd_expected(c, node, key->name, "responds_to");
 }
 
+void jd_read_axis(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
+{
+    if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("recorded_at")))
+        *(bool *)out = true;
+    else
+        jd_expected(c, node, key->name, "recorded_at");
+}
+
 void jd_read_report(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
     if (node->kind == JD_NODE_SCALAR && jd_str_eq(node->text, JD_STR("each")))
@@ -428,6 +436,12 @@ static void finish_counted(struct jd_compile *c, struct written_rule *w, const s
     if (w->rule.each && (w->rule.period == JD_PERIOD_NONE || w->rule.period == JD_PERIOD_TOUCH))
         clash(c, place_of(node, "report"), "report: each goes with period: only",
               "over a window: each touch that is over the limit has an alert already");
+    if (w->rule.logged && (w->rule.period == JD_PERIOD_FROM_FIRST || w->rule.period == JD_PERIOD_TOUCH))
+        clash(c, place_of(node, "axis"), "axis: goes with window: or a period of the calendar",
+              "what was recorded together lies in one window, such as window: 30m");
+    if (w->rule.logged && w->mode == JD_MODE_BLOCK)
+        clash(c, place_of(node, "axis"), "axis: recorded_at does not go with mode: block",
+              "nobody can plan when a touch will be recorded: mode: alert");
     finish_limit(c, w, node);
 }
 

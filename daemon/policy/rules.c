@@ -233,6 +233,7 @@ const struct jd_key jd_rule_keys[] = {
     {"period", jd_read_period, .parameter = JD_TAKES_WINDOW | JD_TAKES_COVERAGE},
     {"per", jd_read_per, .parameter = JD_TAKES_WINDOW},
     {"report", jd_read_report, .parameter = JD_TAKES_WINDOW},
+    {"axis", jd_read_axis, .offset = RULE(logged), .parameter = JD_TAKES_AXIS},
     {"limit", jd_read_limit, .parameter = JD_TAKES_LIMIT},
     {"at_least", jd_read_at_least, .parameter = JD_TAKES_LIMIT | JD_TAKES_COVERAGE},
     {"who", jd_read_profile_selector, .offset = HERE(coverage.who), .parameter = JD_TAKES_COVERAGE},
@@ -249,7 +250,6 @@ const struct jd_key jd_rule_keys[] = {
     {"lead", read_lead, .offset = RULE(within), .parameter = JD_TAKES_LEAD},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
     /* Keys of kinds and features that are not there yet. */
-    {.name = "axis"},
     {.name = "over"},
     {.name = "joint_within"},
     {0},

@@ -44,6 +44,7 @@ void jd_settle_keys(struct jd_compile *c, struct jd_rule *rules, uint32_t count)
 jd_read_value jd_read_within, jd_read_window, jd_read_report, jd_read_limit, jd_read_at_least, jd_read_period,
     jd_read_per, jd_read_distinct, jd_read_weights, jd_read_sum, jd_read_currency, jd_read_durations;
 jd_read_value jd_read_link;     /* [bool] link: responds_to */
+jd_read_value jd_read_axis;     /* [bool] axis: recorded_at */
 jd_read_value jd_read_on_track; /* [jd_decimal] (coverage.c) */
 /* [jd_severity_case] observed: { gt: 5 } */
 jd_read_value jd_read_observed;

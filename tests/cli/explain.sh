@@ -42,6 +42,7 @@ cat >"$scratch/kinds/conflicts.yaml" <<'END'
 - { id: apart, version: 1, kind: proximity, a: { role: sales_rep }, b: { role: msl }, same: [product], within: 48h, unless: [joint, { initiated_by: hcp }], severity: low }
 - { id: dates, version: 1, kind: proximity, a: { role: sales_rep }, b: { role: speaker }, within: { days: 1 }, severity: low }
 - { id: count, version: 1, kind: frequency, of: { role: sales_rep }, window: 7d, limit: 2, severity: low }
+- { id: recorded, version: 1, kind: frequency, of: { role: heor }, axis: recorded_at, window: 1h, limit: 1, severity: low }
 - { id: values, version: 1, kind: frequency, of: { role: [sales_rep, msl, speaker] }, distinct: role, window: 7d, limit: 2, severity: low }
 - { id: weights, version: 1, kind: frequency, of: { role: sales_rep }, weights: { by: channel, values: { in_person: 1, video: 0.5 }, default: 0.1 }, period: month, limit: 2, severity: low }
 - { id: money, version: 1, kind: budget, of: { role: sales_rep }, sum: amount, currency: EUR, period: year, limit: 20, severity: low }
@@ -68,6 +69,8 @@ event("q2", "mi.requested", "Q-2", "system", "2026-03-06T12:00:00Z", channel="po
 event("a2", "call.completed", "A-2", "medical_information", "2026-03-07T12:00:00Z", channel="phone", hcp="h2")
 event("q3", "mi.requested", "Q-3", "system", "2026-03-06T12:00:00Z", channel="portal", hcp="h3", recorded="2026-03-07T12:00:00Z")
 event("a3", "call.completed", "A-3", "medical_information", "2026-03-09T12:00:00Z", channel="phone", hcp="h3")
+event("l1", "call.completed", "L-1", "heor", "2026-03-02T10:00:00Z", hcp="h4", recorded="2026-03-08T10:30:00Z")
+event("l2", "call.completed", "L-2", "heor", "2026-03-03T10:00:00Z", hcp="h4", recorded="2026-03-08T11:00:00Z")
 event("w1", "call.completed", "W1", "sales_rep", "2026-05-01T10:00:00Z", hcp="w", product="p")
 event("w2", "msl_interaction.completed", "W2", "msl", "2026-05-03T11:00:00Z", hcp="w", product="p")
 event("w3", "msl_interaction.completed", "W3", "msl", "2026-05-02T11:00:00Z", hcp="w", product="q")
@@ -98,6 +101,7 @@ of_rule apart; says "proximity" ': 23 h apart$' 'the second not before 2026-03-0
 of_rule dates; says "proximity by dates" 'observed 1 days, limit 1 days' 'the second at least 1 date later'
 of_rule count; says "frequency: each contact" '  3\. 2026-03-05T10:00:00.000Z  \+ 1 = 3$' 'limit 2 touches \(window 7d\): over the limit' \
     'One contact less in the window \(7d\), or the last one not before 2026-03-10T10:00:00.000Z,$' '^  which is 5 d later'
+of_rule recorded h4; says "frequency: by when they were recorded" 'reckoned by when they were recorded$' '  2\. 2026-03-08T11:00:00.000Z  \+ 1 = 2$'
 of_rule values; says "frequency: each value" '  2\. .*  sales_rep = 2$' '  3\. .*  msl = 3$'
 of_rule weights; says "frequency: each weight" '  3\. .*  \+ 0.5 = 2.5$' '0.5 touches less in the window \(month\)'
 of_rule money; says "budget: each amount" '  2\. .*  \+ 8 = 20.5$' 'observed 21.75 EUR, limit 20 EUR' '1.75 EUR less' \
@@ -116,7 +120,7 @@ why_not() { # HCP RULE
 why_not w apart
 says "why not: conditions of each contact" 'not b: role is speaker, the rule wants msl$' 'left out by unless: initiated_by is hcp$' 'cancelled: it is no contact$'
 says "why not: what stood between" 'W1 and W5: left out by unless: joint' 'W1 and W3: product is p and q, the rule wants the same$' 'W1 and W2: 2 d 1 h apart, within 48h$'
-says "why not: what was refused" 'event w8 of engagement W8 \(.*kinds.jsonl:18\): too_late$' 'kinds.jsonl:19\): unknown_type'
+says "why not: what was refused" 'event w8 of engagement W8 \(.*kinds.jsonl:20\): too_late$' 'kinds.jsonl:21\): unknown_type'
 same "why not: the nearest" "  W1 and W5: left out by unless: joint, one names the other's actor in joint_with" "$(sed -n '/^Nearest/{n;p}' "$scratch/explained")"
 why_not w later; says "why not: not valid yet" 'W1: it lies outside valid_from' 'It is valid from 2027-01-01'
 why_not w count; says "why not: the total" 'W1: what counts comes to 1 touches, the limit is 2 touches'

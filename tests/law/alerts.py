@@ -114,10 +114,11 @@ class Key:
         scope = self.scope if self.scope in ("hcp", "account", "actor") else "declared"
         for rule, instances in self.found(now):
             for found in kinds.holding(instances, now):
-                phase = phase_of(found.evidence, now)
+                evidence = [touch.get("was", touch) for touch in found.evidence]
+                phase = phase_of(evidence, now)
                 rows[place_of(found.rule, found.instance)] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
-                    unit=found.unit, evidence=found.evidence, other_currency=found.other_currency, kind=rule["kind"],
+                    unit=found.unit, evidence=evidence, other_currency=found.other_currency, kind=rule["kind"],
                     flags=notes.flags(said, said and alert_id(rule["id"], scope, self.key, found.instance), now),
                     facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, found.rule, self.view()))
         return rows

@@ -9,11 +9,18 @@ FUNCTION = {"sales_rep": "commercial", "key_account_manager": "commercial", "mar
 
 
 def touch_time(event):
+    if "was" in event:  # as a rule with `axis: recorded_at` sees it
+        return recorded(event)
     return event["start"] if event.get("start") is not None else event["time"]
 
 
 def recorded(event):
     return event["recorded_at"] if event.get("recorded_at") is not None else event["time"]
+
+
+def as_logged(event):
+    """The same touch, at the time at which it was recorded; `was` is the touch itself."""
+    return dict(event, was=event)
 
 
 def engagement_of(event):

@@ -288,6 +288,10 @@ def random_rule(rng, number, variant, start, days, scopes):
     if kind not in ("eligibility", "coverage") and rng.random() < 0.25:
         rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
                                   + [["key_messages"]] * pairs)
+    if variant.endswith(("rolling", "calendar")) and rng.random() < 0.2:
+        rule.update(axis="recorded_at", mode="alert" if rule["mode"] == "block" else rule["mode"])
+        if rng.random() < 0.5 and "weights" not in rule and kind == "frequency":
+            rule["distinct"] = "start"
     if "a" in rule and rng.random() < 0.2:
         rule["different"] = rng.choice([["actor"], ["role"], {"any": ["team", "product"]}, ["similar"], ["channel"]])
         same = rule.get("same", [])
@@ -343,7 +347,7 @@ def random_markets(rng, rule):
              "resolve_within": spans("2 d", "7 d", "30 d"), "plus": [6 * HOUR, 24 * HOUR, 48 * HOUR],
              "limit": [0, 1, 2, 3] if rule["kind"] == "frequency" else [0, 10, 100, 200], "at_least": [1, 2, 3],
              "severity": LEVELS, "mode": MODES}
-    keys = [key for key in pools if key in rule and not (isinstance(rule[key], dict) and "table" in rule[key])
+    keys = [key for key in pools if key in rule and not (key == "mode" and "axis" in rule) and not (isinstance(rule[key], dict) and "table" in rule[key])
             and not (key == "window" and rule.get("period") == "from_first")]
     for name in rng.sample(("EU", "DE", "US"), rng.choice([0, 0, 1, 2, 3])):
         rule.setdefault("changes", {})[name] = {key: rng.choice(pools[key])

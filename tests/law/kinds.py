@@ -13,7 +13,7 @@ import decimal
 import itertools
 
 import facts
-from events import compare, engagement_of, field, in_order, joint, market, matches, share, touch_time
+from events import as_logged, compare, engagement_of, field, in_order, joint, market, matches, share, touch_time
 
 decimal.getcontext().prec = 60  # sums are exact
 HOUR = 3600000
@@ -510,12 +510,26 @@ def everywhere(rule, touches, view):
         return [dataclasses.replace(one, rule=rule) for one in about_facts(rule, view)]
     if rule["kind"] == "coverage":
         return [dataclasses.replace(one, rule=rule) for one in coverage(rule, touches, view)]
+    if "axis" in rule:
+        touches = [as_logged(t) for t in touches]
     pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
     found = [one for values, own in ([((), touches)] if pairwise else view.by_same(touches, rule))
              for one in KINDS[rule["kind"]](rule, own, view, values)]
     for one in found:
         one.rule = rule
+        if "axis" in rule:  # what was recorded longer ago than the lateness raises nothing, and stays as it was
+            one.horizon = logged_horizon(rule, one, view)
     return found
+
+
+def logged_horizon(rule, found, view):
+    if any(t["phase"] == "planned" for t in found.evidence):
+        return None
+    last = found.evidence[-1]
+    if "window" in rule:
+        return touch_time(found.ways[0]["of"])
+    end = view.zone(last).period_end(touch_time(last), rule["period"])
+    return (view.zone(last).day(end) - UNIX_DAY + 2) * 24 * HOUR
 
 
 def holding(found, now):

@@ -488,7 +488,7 @@ static void gather_rule(struct jd_step *step, struct jd_touches *view, const str
     if (x->gone && rule->kind->pairs)
         return; /* its alerts have it as a member */
     struct jd_instances found = {.arena = step->arena};
-    rule->kind->find(view, rule, x, &found);
+    jd_rule_find(view, rule, x, &found);
     items_add_instances(step, rule, &found, list);
 }
 
@@ -563,8 +563,9 @@ static bool was_member(struct jd_step *step, const struct jd_rule *rule, const s
 {
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     struct jd_instances found = {.arena = step->arena};
+    view.logged = rule->logged;
     const struct jd_touch *touch = jd_touches_restore(&view, engagement);
-    rule->kind->find(&view, rule, view.supposed, &found);
+    jd_rule_find(&view, rule, view.supposed, &found);
     for (uint32_t i = 0; i < found.count; i++) {
         const struct item item = {.rule = rule, .instance = &found.items[i]};
         for (uint32_t m = 0; is_instance(&item, alert) && m < found.items[i].member_count; m++)

@@ -1,12 +1,13 @@
 #include "engine/conflicts/conflicts.h"
 
+#include "base/fault.h"
 #include "base/str.h"
 #include "engine/conflicts/kinds.h"
 
 /* What all kinds may have, and what counts may. */
 enum {
     COMMON = JD_TAKES_SAME | JD_TAKES_UNLESS | JD_TAKES_OBSERVED,
-    COUNTED = JD_TAKES_OF | JD_TAKES_LIMIT | JD_TAKES_WINDOW,
+    COUNTED = JD_TAKES_OF | JD_TAKES_LIMIT | JD_TAKES_WINDOW | JD_TAKES_AXIS,
     BETWEEN = COMMON | JD_TAKES_DIFFERENT | JD_TAKES_CASE_A | JD_TAKES_CASE_B,
 };
 
@@ -118,4 +119,11 @@ const struct jd_conflict_kind *jd_conflict_kind_of(struct jd_str name)
 const struct jd_conflict_kind *jd_conflict_kind_on_facts(struct jd_str name)
 {
     return find(name, true);
+}
+
+void jd_rule_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                  struct jd_instances *out)
+{
+    struct jd_touches *own = jd_touches_on(view, rule->logged && !jd_fault_bug("axis_ignored"));
+    rule->kind->find(own, rule, own == view ? x : jd_touches_place(own, x), out);
 }

@@ -37,6 +37,7 @@ enum jd_parameter {
     JD_TAKES_B_HAPPENED = 1u << 22, /* b: the same */
     JD_TAKES_COVERAGE = 1u << 23,   /* who:, at_least:, period:, on_track: */
     JD_TAKES_LINK = 1u << 24,       /* link: */
+    JD_TAKES_AXIS = 1u << 25,       /* axis: */
     JD_TAKES_REQUIRE = 1u << 27,    /* require: */
     JD_TAKES_SUBJECT = 1u << 28,    /* subject: */
     JD_TAKES_LEAD = 1u << 29,       /* lead: */
@@ -104,6 +105,10 @@ struct jd_conflict_kind {
 extern const struct jd_conflict_kind jd_conflict_kinds[];
 const struct jd_conflict_kind *jd_conflict_kind_of(struct jd_str name); /* NULL: no such kind */
 const struct jd_conflict_kind *jd_conflict_kind_on_facts(struct jd_str name);
+
+/* jd_conflict_kind.find, of a touch of any view, on the axis of the rule. */
+void jd_rule_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
+                  struct jd_instances *out);
 
 /* Is `t` inside valid_from .. valid_to? */
 static inline bool jd_rule_valid(const struct jd_rule *rule, jd_time t)

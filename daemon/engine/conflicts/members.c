@@ -81,10 +81,16 @@ struct jd_members jd_members_find(struct jd_touches *view, const struct jd_rule 
 {
     struct jd_members found = {0};
     const uint32_t selector = selector_of(view, rule, place);
-    struct jd_since since = jd_state_since(view->state, from, to);
-    for (const struct jd_slot *slot; (slot = jd_since_next(&since)) != NULL;)
-        if (jd_bit(jd_slot_bits(view->fold, slot), selector) && !jd_touches_hide(view, slot))
-            insert(view, &found, jd_touches_open(view, slot));
+    /* When it was recorded says nothing of when it was. */
+    struct jd_since since =
+        jd_state_since(view->state, view->logged ? JD_TIME_MIN : from, view->logged ? JD_TIME_MAX : to);
+    for (const struct jd_slot *slot; (slot = jd_since_next(&since)) != NULL;) {
+        if (!jd_bit(jd_slot_bits(view->fold, slot), selector) || jd_touches_hide(view, slot))
+            continue;
+        struct jd_touch *touch = jd_touches_open(view, slot);
+        if (touch->time >= from && touch->time <= to)
+            insert(view, &found, touch);
+    }
     struct jd_touch *supposed = view->supposed;
     if (supposed != NULL && supposed->time >= from && supposed->time <= to &&
         jd_bit(supposed->bits, selector))
@@ -363,7 +369,7 @@ void jd_judge_bearer(struct jd_touches *view, const struct jd_rule *rule, const 
 enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (members[i]->phase == JD_PHASE_PLANNED && members[i]->time > now)
+        if (members[i]->phase == JD_PHASE_PLANNED && members[i]->slot.time > now)
             return JD_ALERT_PHASE_PREVENTABLE;
     return JD_ALERT_PHASE_INCIDENT;
 }

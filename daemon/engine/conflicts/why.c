@@ -18,7 +18,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
         jd_why_pair(view, JD_WHY_VALIDITY, x, NULL);
     if (!jd_rule_asks(view, rule, x))
         return;
-    rule->kind->find(view, rule, x, &found);
+    jd_rule_find(view, rule, x, &found);
     for (uint32_t i = 0; i < found.count; i++)
         if (found.items[i].status != JD_STATUS_NONE)
             jd_why_tell(view, &(struct jd_why){.code = JD_WHY_FOUND, .x = x, .instance = &found.items[i]});

@@ -66,6 +66,7 @@ static const struct {
     {"period", "decade", "expected day, week"},
     {"per", "visit", "expected touch"},
     {"report", "all", "expected each"},
+    {"axis", "start", "expected recorded_at"},
     {"limit", "1e400", "expected a decimal number"},
     {"at_least", "many", "expected a decimal number"},
     {"who", "tier", "expected a selector over the profile"},

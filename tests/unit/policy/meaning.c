@@ -42,6 +42,11 @@ static const struct {
     {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  report: each\n", 8, 3,
      "goes with period: only", "has an alert already"},
     {"conflicts.yaml",
+     COUNT "  of: {}\n  limit: 2\n  axis: recorded_at\n  window: 7d\n  period: from_first\n", 7, 3,
+     "axis: goes with window:", "such as window: 30m"},
+    {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  axis: recorded_at\n  mode: block\n", 8, 3,
+     "does not go with mode: block", "mode: alert"},
+    {"conflicts.yaml",
      COUNT
      "  of: {}\n  limit: 2\n  window: 7d\n  distinct: team\n  weights: { by: role, values: { msl: 2 } }\n",
      9, 3, "weights: does not go with distinct:", "make two rules of it"},
