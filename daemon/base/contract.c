@@ -293,6 +293,7 @@ static const struct jd_field jd_alert_fields[] = {
     RECORD(acknowledged, jd_note_record, OPTIONAL),
     RECORD(overridden, jd_note_record, OPTIONAL),
     ENUM(assignee_function, jd_function_symbols, OPTIONAL),
+    STRING(episode, OPTIONAL),
 };
 const struct jd_record jd_alert_record = DEFINE(jd_alert, "ConflictAlert");
 #undef S

@@ -47,6 +47,7 @@ static void print_head(const struct page *page)
     print_pair(page, "opened", time_text(page, alert->opened_at));
     print_pair(page, "assignee", alert->assignee);
     print_pair(page, "owner for", jd_symbol_text(&jd_function_symbols, alert->assignee_function));
+    print_pair(page, "episode", alert->episode);
     print_pair(page, "policy", alert->policy);
 }
 

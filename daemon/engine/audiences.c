@@ -67,6 +67,7 @@ static const struct row alerts[] = {
     {"acknowledged", BOTH | WHOLE_COMMERCIAL}, /* by whom may say whose contact it was */
     {"overridden", BOTH | WHOLE_COMMERCIAL},
     {"assignee_function", BOTH},
+    {"episode", BOTH},
 };
 
 bool jd_audience_sees_field(enum jd_audience audience, uint32_t field)

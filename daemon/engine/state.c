@@ -54,16 +54,27 @@ uint32_t jd_filter_bits(uint32_t hash)
 
 static size_t entry_size(const struct jd_entry *entry)
 {
-    return sizeof *entry + entry->id_size + entry->body_size;
+    return sizeof *entry + entry->id_size + entry->body_size + entry->link_count * sizeof(uint64_t);
 }
 
-static struct jd_entry *entry_new(struct jd_fold *fold, struct jd_str id, struct jd_str body)
+static struct jd_entry *entry_new(struct jd_fold *fold, struct jd_str id, struct jd_str body,
+                                  const struct jd_list *members)
 {
-    struct jd_entry *entry = jd_slab_take(&fold->slab, sizeof *entry + id.size + body.size);
-    *entry = (struct jd_entry){.body_size = body.size, .id_size = id.size};
+    const struct jd_entry sizes = {.body_size = body.size,
+                                   .id_size = (uint16_t)id.size,
+                                   .link_count =
+                                       (uint16_t)(members->count < UINT16_MAX ? members->count : UINT16_MAX)};
+    struct jd_entry *entry = jd_slab_take(&fold->slab, entry_size(&sizes));
+    *entry = sizes;
     if (id.size > 0)
         memcpy(entry->bytes, id.ptr, id.size);
     memcpy(entry->bytes + id.size, body.ptr, body.size);
+    const struct jd_event *events = members->items;
+    char *links = entry->bytes + id.size + body.size;
+    for (uint32_t i = 0; i < entry->link_count; i++) {
+        const uint64_t link = jd_str_hash(events[i].engagement_id);
+        memcpy(links + i * sizeof link, &link, sizeof link);
+    }
     return entry;
 }
 
@@ -97,6 +108,8 @@ static void describe_alert(struct jd_slot *slot, const struct jd_alert *alert)
     const struct jd_event *evidence = alert->evidence.items;
     if (alert->status == JD_STATUS_OPEN && alert->mode != JD_MODE_SHADOW)
         slot->flags = JD_SLOT_OPEN | (alert->phase == JD_ALERT_PHASE_PREVENTABLE ? JD_SLOT_PREVENTABLE : 0);
+    if (alert->mode == JD_MODE_SHADOW)
+        slot->flags |= JD_SLOT_SHADOW;
     slot->instance = jd_instance_hash(alert->rule, alert->instance.items, alert->instance.count);
     if (alert->evidence_sha256.ptr != NULL)
         slot->filter = UINT32_MAX; /* members were cut off: any may be one */
@@ -113,7 +126,10 @@ static uint32_t name_hash(struct jd_str key, uint8_t kind, struct jd_str name)
 static struct jd_slot slot_of(struct jd_fold *fold, struct jd_str key, const struct jd_put *put)
 {
     struct jd_str id = jd_kind_gives_id(put->kind) ? put->name : (struct jd_str){0};
-    struct jd_slot slot = {.entry = entry_new(fold, id, put->body),
+    static const struct jd_list none = {NULL, 0};
+    const struct jd_list *members =
+        put->kind == JD_ENTRY_ALERT ? &((const struct jd_alert *)put->value)->evidence : &none;
+    struct jd_slot slot = {.entry = entry_new(fold, id, put->body, members),
                            .due = put->due == JD_TIME_NONE ? JD_NEVER : put->due,
                            .time = JD_TIME_MIN,
                            .hash = name_hash(key, put->kind, put->name),

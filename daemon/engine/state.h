@@ -18,8 +18,9 @@
 
 struct jd_entry {
     uint32_t body_size;
-    uint32_t id_size; /* of kinds whose bodies do not say it, else 0 */
-    char bytes[];     /* id, body */
+    uint16_t id_size;    /* of kinds whose bodies do not say it, else 0 */
+    uint16_t link_count; /* ALERT: members */
+    char bytes[];        /* id, body, and of ALERT a hash of each member's engagement */
 };
 
 enum jd_slot_flags {
@@ -27,6 +28,7 @@ enum jd_slot_flags {
     JD_SLOT_OPEN = 1u << 1,        /* ALERT: open, and not in shadow */
     JD_SLOT_PREVENTABLE = 1u << 2, /* ALERT: that, and preventable */
     JD_SLOT_NOTE = 1u << 3,        /* ENGAGEMENT: it stands, and is a note about an alert */
+    JD_SLOT_SHADOW = 1u << 4,      /* ALERT: in shadow */
 };
 
 /* An entry, and what scans of a state want to know without opening it. */
@@ -108,6 +110,14 @@ static inline bool jd_kind_gives_id(uint8_t kind)
 }
 struct jd_str jd_entry_given_id(const struct jd_entry *entry);
 struct jd_str jd_entry_body(const struct jd_entry *entry);
+/* The hash (jd_str_hash) of the engagement of a member of an alert, index < link_count. */
+static inline uint64_t jd_entry_link(const struct jd_entry *entry, uint32_t index)
+{
+    uint64_t link;
+    __builtin_memcpy(&link, entry->bytes + entry->id_size + entry->body_size + index * sizeof link,
+                     sizeof link);
+    return link;
+}
 
 uint32_t jd_hash32(struct jd_str s);
 uint32_t jd_instance_hash(struct jd_str rule, const struct jd_str *parts, uint32_t count);

@@ -117,6 +117,7 @@ struct jd_alert {
     uint8_t audience;       /* enum jd_audience: who else is told */
     struct jd_note acknowledged, overridden; /* actor_id absent: it is not */
     uint8_t assignee_function; /* enum jd_function: the assignee is its owner of the physician */
+    struct jd_str episode;     /* 32 hex digits; not of what is held */
 };
 
 /* A reason that a person reads: code, parameters, and a sentence made from them. */

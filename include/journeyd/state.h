@@ -86,7 +86,7 @@ struct jd_account_entry {
 };
 
 /* Body of ALERT: struct jd_alert without what follows from the key, from the evidence or from being held:
- * key, hcp_id, evidence_count, evidence_sha256, final, policy, and hcp_id of the evidence where it is the
+ * key, hcp_id, evidence_count, evidence_sha256, final, policy, episode, and hcp_id of the evidence where it is the
  * key's. */
 
 /* Body of TRIGGER. */

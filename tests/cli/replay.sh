@@ -46,6 +46,22 @@ while read -r rule; do
 done < <(sed -n 's/^- id: //p' config/policies/open-payments/conflicts.yaml)
 same "a line a revision" "$revisions" \
     "$(wc -l <"$scratch/plain/alerts.jsonl")"
+# What is not final and shares an engagement, directly or over others; by sets of them, without any forest.
+same "episodes are what is connected" "" "$(python3 -c 'import collections, hashlib, json, sys
+held = collections.defaultdict(dict)
+for row in map(json.loads, open(sys.argv[1] + "/alerts.jsonl")):
+    alerts = held[row["scope"], row["key"]]
+    alerts[row["alert_id"]] = {e["engagement_id"] for e in row["evidence"]}
+    near, links, more = {row["alert_id"]}, set(alerts[row["alert_id"]]), True
+    while more:
+        more = {a for a in alerts.keys() - near if alerts[a] & links}
+        near |= more
+        links = links.union(*map(alerts.get, more))
+    named = hashlib.sha256(b"7:episode32:" + min(near).encode()).hexdigest()[:32]
+    if named != row["episode"]:
+        print(row["alert_id"], row["revision"], named, "not", row["episode"])
+    if row["final"]:
+        del alerts[row["alert_id"]]' "$scratch/plain" | head -3)"
 same "no dead letter" 0 "$(wc -c <"$scratch/plain/dead-letters.jsonl")"
 same "summary.json is what --json prints" "" "$(diff "$scratch/plain/summary.json" "$scratch/plain.json")"
 

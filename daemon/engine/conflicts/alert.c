@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/audiences.h"
+#include "engine/conflicts/episodes.h"
 #include "engine/conflicts/evidence.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/ids.h"
@@ -177,7 +178,6 @@ static void emit(struct jd_step *step, enum jd_topic topic, const struct jd_aler
 {
     struct jd_alert *copy = jd_arena_alloc(step->arena, sizeof *copy);
     *copy = *alert;
-    copy->complete_from = complete_from(step, alert);
     struct jd_str reader = jd_symbol_text(&jd_audience_symbols, alert->audience);
     bool is_projected = topic == JD_TOPIC_ALERTS_COMMERCIAL || topic == JD_TOPIC_ALERTS_MEDICAL;
     jd_step_emit(step, topic, step->key, &jd_alert_record, copy,
@@ -201,17 +201,27 @@ static void emit_to(struct jd_step *step, uint8_t audience, const struct jd_aler
         }
 }
 
+/* With what is not held. */
+static struct jd_alert complete(struct jd_step *step, const struct jd_alert *alert)
+{
+    struct jd_alert told = *alert;
+    told.complete_from = complete_from(step, alert);
+    told.episode = jd_episode_of(step, alert);
+    return told;
+}
+
 static void tell(struct jd_step *step, const struct jd_alert *alert)
 {
-    emit(step, alert->mode == JD_MODE_SHADOW ? JD_TOPIC_ALERTS_SHADOW : JD_TOPIC_ALERTS, alert);
-    emit_to(step, alert->audience, alert);
+    const struct jd_alert told = complete(step, alert);
+    emit(step, alert->mode == JD_MODE_SHADOW ? JD_TOPIC_ALERTS_SHADOW : JD_TOPIC_ALERTS, &told);
+    emit_to(step, alert->audience, &told);
 }
 
 /* Those whose alert it is no longer see what they saw, retracted. */
 static void leave(struct jd_step *step, const struct jd_alert *held, const struct jd_alert *alert,
                   enum jd_cause cause)
 {
-    struct jd_alert gone = *held;
+    struct jd_alert gone = complete(step, held);
     gone.revision = alert->revision;
     gone.status = JD_STATUS_RETRACTED;
     gone.cause = (uint8_t)cause;

@@ -113,6 +113,7 @@ static struct jd_alert alert_of(const struct jd_event *events, uint32_t count)
         .acknowledged = {.actor_id = part},
         .overridden = {.actor_id = part},
         .assignee_function = JD_FUNCTION_COMMERCIAL,
+        .episode = part,
     };
 }
 
