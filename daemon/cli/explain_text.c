@@ -28,6 +28,17 @@ static struct jd_str time_text(const struct page *page, jd_time t)
     return t == JD_TIME_NONE ? JD_STR("unknown time") : jd_time_text(t, page->arena);
 }
 
+static void print_note(const struct page *page, const char *name, const struct jd_note *note)
+{
+    if (note->actor_id.ptr == NULL) {
+        return;
+    }
+    const struct jd_str reason = jd_symbol_text(&jd_outcome_reason_symbols, note->reason);
+    fprintf(page->out, "  %-12s by " JD_STR_FMT "%s" JD_STR_FMT ", until " JD_STR_FMT "\n", name,
+            JD_STR_ARG(note->actor_id), reason.ptr != NULL ? ", " : "", JD_STR_ARG(reason),
+            JD_STR_ARG(time_text(page, note->until)));
+}
+
 static void print_head(const struct page *page)
 {
     const struct jd_alert *alert = page->alert;
@@ -47,6 +58,8 @@ static void print_head(const struct page *page)
     print_pair(page, "opened", time_text(page, alert->opened_at));
     print_pair(page, "assignee", alert->assignee);
     print_pair(page, "owner for", jd_symbol_text(&jd_function_symbols, alert->assignee_function));
+    print_note(page, "acknowledged", &alert->acknowledged);
+    print_note(page, "overridden", &alert->overridden);
     print_pair(page, "episode", alert->episode);
     print_pair(page, "policy", alert->policy);
 }
@@ -273,7 +286,10 @@ static void print_revision(const struct page *page, const struct jd_alert *alert
         fprintf(page->out, ", cause " JD_STR_FMT,
                 JD_STR_ARG(jd_symbol_text(&jd_cause_symbols, alert->cause)));
     }
-    fprintf(page->out, "%s\n", alert->final == JD_TRUE ? ", final" : "");
+    fprintf(page->out, "%s%s%s%s\n", alert->mode == JD_MODE_SHADOW ? ", in shadow" : "",
+            alert->acknowledged.actor_id.ptr != NULL ? ", acknowledged" : "",
+            alert->overridden.actor_id.ptr != NULL ? ", overridden" : "",
+            alert->final == JD_TRUE ? ", final" : "");
     if (was != NULL && was->revision + 1 == alert->revision) {
         print_measure_change(page, "observed", was->observed, alert->observed);
         print_measure_change(page, "limit", was->limit, alert->limit);

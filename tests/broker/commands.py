@@ -20,6 +20,7 @@ OK, USAGE, DATA, UNAVAILABLE, CONFIG = 0, 64, 65, 69, 78
 STARTER = jd.ROOT / "config/policies/starter"
 OTHER = jd.ROOT / "config/policies/open-payments"
 DEMO = jd.ROOT / "tests/demo"
+MODES = jd.ROOT / "tests/cli/modes"
 HCP = "HCP-DE-4711"
 STATE = json.loads((jd.ROOT / "schemas/JourneyState.avsc").read_text())
 PARTITIONS = 4
@@ -190,6 +191,48 @@ class Suite:
         s.stop()
         s.ends("status without a broker", UNAVAILABLE, "policy", "status", says=re.escape(NOBODY),
                config=s.write("lost", kafka={"bootstrap.servers": NOBODY}, start_timeout="1s"))
+
+    # ---- modes, audiences, notes ---------------------------------------------------------------------
+
+    def modes(self):
+        s = self.scene("modes")
+
+        def told(role):
+            return [json.loads(r.value()) for r in s.records(role)]
+
+        def revisions(role):
+            return [(a["revision"], a["status"]) for a in told(role)]
+
+        s.publish(MODES / "shadow")
+        s.start()
+        s.produce(pair(1, "h1"))
+        s.decided()
+        self.counts.check(revisions("conflict.alerts.shadow") == [(1, "open")] and not told("conflict.alerts")
+                          and not told("conflict.alerts.commercial"), "in shadow it is told there alone")
+        s.publish(MODES / "alert")
+        jd.wait(lambda: revisions("conflict.alerts") == [(3, "open")], 30, lambda: "the rule did not leave the shadow")
+        self.counts.check(revisions("conflict.alerts.shadow")[1:] == [(2, "retracted")], "and it ends there")
+        alert = told("conflict.alerts")[0]
+        seen, other = (told("conflict.alerts." + side)[0] for side in ("commercial", "medical"))
+        self.counts.check(["actor" in e for e in seen["evidence"]] == [False, True] and
+                          ["actor" in e for e in other["evidence"]] == [True, True] and
+                          alert["audience"] == "both" and alert["episode"] == seen["episode"],
+                          "each side sees what it may", f"{seen} {other}")
+        batches = {dict(s.records(role)[0].headers())["jd_origin"].rsplit(b"/", 1)[0]
+                   for role in ("conflict.alerts", "conflict.alerts.commercial", "conflict.alerts.medical")}
+        self.counts.check(len(batches) == 1, "of one batch, so in one transaction", str(batches))
+        note = event(9, "h1", "msl", 4)
+        note.update(type="alert.acknowledged", data={
+            "hcp_id": "h1", "responds_to": alert["alert_id"], "actor": {"id": "eva"}, "recorded_at": note["time"],
+            "end": "2026-03-09T00:00:00Z"})
+        s.produce([note])
+        s.decided()
+        last = told("conflict.alerts")[-1]
+        self.counts.check(last["revision"] == 4 and last["acknowledged"]["actor_id"] == "eva", "acknowledged", str(last))
+        s.stop()
+        s.ends("explain reads both topics", OK, "explain", "--alert", alert["alert_id"],
+               says=("revision 1 ", "revision 2 .*cause policy", "in shadow", "revision 3 ", "revision 4 .*acknowledged", "by eva, until"))
+        s.verify("verify, over both policies")
 
     # ---- check ---------------------------------------------------------------------------------------
 
@@ -446,7 +489,7 @@ class Suite:
         s.verify("verify after reset --adopt-image", says=("a person reset the shard", "first records are gone"))
 
     def run(self, only=()):
-        self.counts.run((self.policy, self.check, self.produce, self.inspect, self.reset_now, self.reset_skip_lost,
+        self.counts.run((self.policy, self.modes, self.check, self.produce, self.inspect, self.reset_now, self.reset_skip_lost,
                          self.reset_adopt_image), only)
 
 
