@@ -1,5 +1,6 @@
 #include "engine/notes.h"
 
+#include "base/avro.h"
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/str.h"
@@ -71,6 +72,17 @@ void jd_notes_put(const struct jd_step *step, struct jd_alert *alert)
         if (held->actor_id.ptr == NULL || stands_before(&note, held))
             *held = note;
     }
+}
+
+static bool same(const struct jd_note *a, const struct jd_note *b, struct jd_arena *arena)
+{
+    return (a->actor_id.ptr == NULL && b->actor_id.ptr == NULL) ||
+           jd_str_eq(jd_avro_bytes(&jd_note_record, a, arena), jd_avro_bytes(&jd_note_record, b, arena));
+}
+
+bool jd_notes_same(const struct jd_alert *a, const struct jd_alert *b, struct jd_arena *arena)
+{
+    return same(&a->acknowledged, &b->acknowledged, arena) && same(&a->overridden, &b->overridden, arena);
 }
 
 bool jd_note_is_late(const struct jd_step *step, const struct jd_event *event)

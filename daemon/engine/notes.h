@@ -24,6 +24,8 @@ jd_time jd_note_due(const struct jd_event *event, jd_time now);
 /* Puts those that are valid at the step's now on an alert, whose id is known. Of several of a kind the one that begins
  * last stands there; of equals the one whose source and id are the greater. */
 void jd_notes_put(const struct jd_step *step, struct jd_alert *alert);
+/* Does the same stand on both? */
+bool jd_notes_same(const struct jd_alert *a, const struct jd_alert *b, struct jd_arena *arena);
 /* Is the note about an alert of this state that is known to be final? */
 bool jd_note_is_late(const struct jd_step *step, const struct jd_event *event);
 

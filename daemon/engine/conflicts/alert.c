@@ -7,23 +7,15 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/audiences.h"
-#include "engine/conflicts/episodes.h"
 #include "engine/conflicts/evidence.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/telling.h"
 #include "engine/ids.h"
 #include "engine/notes.h"
 
 enum { ID_PARTS_MAX = 24 };
 
 /* ---- one alert ---- */
-
-static const struct jd_rule *rule_of(const struct jd_program *program, struct jd_str id)
-{
-    for (uint32_t i = 0; i < program->rule_count; i++)
-        if (jd_str_eq(program->rules[i].id, id))
-            return &program->rules[i];
-    return NULL;
-}
 
 static struct jd_list parts_of(const struct jd_step *step, const struct jd_instance *instance)
 {
@@ -122,19 +114,6 @@ static bool same_facts(const struct jd_step *step, const struct jd_alert *a, con
     return true;
 }
 
-static bool same_note(const struct jd_step *step, const struct jd_note *a, const struct jd_note *b)
-{
-    return (a->actor_id.ptr == NULL && b->actor_id.ptr == NULL) ||
-           jd_str_eq(jd_avro_bytes(&jd_note_record, a, step->arena),
-                     jd_avro_bytes(&jd_note_record, b, step->arena));
-}
-
-static bool same_notes(const struct jd_step *step, const struct jd_alert *a, const struct jd_alert *b)
-{
-    return same_note(step, &a->acknowledged, &b->acknowledged) &&
-           same_note(step, &a->overridden, &b->overridden);
-}
-
 /* A queue is what the policy says, and may be another without a word. */
 static bool same_owner(const struct jd_alert *a, const struct jd_alert *b)
 {
@@ -148,7 +127,7 @@ static bool unchanged(const struct jd_step *step, const struct jd_alert *a, cons
            jd_decimal_cmp(a->observed, b->observed) == 0 && jd_decimal_cmp(a->limit, b->limit) == 0 &&
            jd_str_eq(a->window, b->window) && a->other_currency == b->other_currency &&
            a->audience == b->audience && same_owner(a, b) && jd_evidence_same(a, b, step->arena) &&
-           same_facts(step, a, b) && same_notes(step, a, b);
+           same_facts(step, a, b) && jd_notes_same(a, b, step->arena);
 }
 
 /* The first moment at which nothing can change an instance; a plan in it brings a refresh first. */
@@ -163,78 +142,12 @@ static jd_time final_from(const struct jd_step *step, const struct jd_instance *
     return t < JD_TIME_MAX ? t : JD_TIME_MAX;
 }
 
-/* Since when the rule of an alert is complete, if the alert lies before. */
-static jd_time complete_from(const struct jd_step *step, const struct jd_alert *alert)
-{
-    const struct jd_rule *rule = rule_of(step->program, alert->rule);
-    const struct jd_event *events = alert->evidence.items;
-    if (rule == NULL || rule->complete_from == JD_TIME_NONE || alert->evidence.count == 0 ||
-        jd_touch_time(&events[alert->evidence.count - 1]) >= rule->complete_from)
-        return JD_TIME_NONE;
-    return rule->complete_from;
-}
-
-static void emit(struct jd_step *step, enum jd_topic topic, const struct jd_alert *alert)
-{
-    struct jd_alert *copy = jd_arena_alloc(step->arena, sizeof *copy);
-    *copy = *alert;
-    struct jd_str reader = jd_symbol_text(&jd_audience_symbols, alert->audience);
-    bool is_projected = topic == JD_TOPIC_ALERTS_COMMERCIAL || topic == JD_TOPIC_ALERTS_MEDICAL;
-    jd_step_emit(step, topic, step->key, &jd_alert_record, copy,
-                 jd_arena_printf(step->arena, JD_STR_FMT "/%lld%s" JD_STR_FMT, JD_STR_ARG(alert->alert_id),
-                                 (long long)alert->revision, is_projected ? "/" : "",
-                                 JD_STR_ARG(is_projected ? reader : (struct jd_str){0})));
-}
-
-static const struct {
-    enum jd_audience audience;
-    enum jd_topic topic;
-} readers[] = {{JD_AUDIENCE_COMMERCIAL, JD_TOPIC_ALERTS_COMMERCIAL},
-               {JD_AUDIENCE_MEDICAL, JD_TOPIC_ALERTS_MEDICAL}};
-
-static void emit_to(struct jd_step *step, uint8_t audience, const struct jd_alert *alert)
-{
-    for (size_t i = 0; i < JD_COUNT(readers); i++)
-        if ((audience & readers[i].audience) != 0) {
-            struct jd_alert seen = jd_audience_alert(readers[i].audience, alert, step->arena);
-            emit(step, readers[i].topic, &seen);
-        }
-}
-
-/* With what is not held. */
-static struct jd_alert complete(struct jd_step *step, const struct jd_alert *alert)
-{
-    struct jd_alert told = *alert;
-    told.complete_from = complete_from(step, alert);
-    told.episode = jd_episode_of(step, alert);
-    return told;
-}
-
-static void tell(struct jd_step *step, const struct jd_alert *alert)
-{
-    const struct jd_alert told = complete(step, alert);
-    emit(step, alert->mode == JD_MODE_SHADOW ? JD_TOPIC_ALERTS_SHADOW : JD_TOPIC_ALERTS, &told);
-    emit_to(step, alert->audience, &told);
-}
-
-/* Those whose alert it is no longer see what they saw, retracted. */
-static void leave(struct jd_step *step, const struct jd_alert *held, const struct jd_alert *alert,
-                  enum jd_cause cause)
-{
-    struct jd_alert gone = complete(step, held);
-    gone.revision = alert->revision;
-    gone.status = JD_STATUS_RETRACTED;
-    gone.cause = (uint8_t)cause;
-    gone.policy = alert->policy;
-    emit_to(step, (uint8_t)(held->audience & ~alert->audience), &gone);
-}
-
 static void publish(struct jd_step *step, const struct jd_alert *alert, jd_time due)
 {
     jd_step_put(step, jd_state_slot(step->state, JD_ENTRY_ALERT, 0, alert->alert_id, step->arena),
                 &(struct jd_put){JD_ENTRY_ALERT, alert->alert_id, due,
                                  jd_alert_body(alert, step->hcp, step->arena), alert});
-    tell(step, alert);
+    jd_alert_tell(step, alert);
 }
 
 static bool stands(const struct jd_alert *alert)
@@ -297,7 +210,7 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
     alert.opened_at = held != NULL ? held->opened_at : step->now;
     publish(step, &alert, due);
     if (stands(held))
-        leave(step, held, &alert, cause);
+        jd_alert_leave(step, held, &alert, cause);
 }
 
 void jd_alerts_note(struct jd_step *step, struct jd_str alert_id)
@@ -308,7 +221,7 @@ void jd_alerts_note(struct jd_step *step, struct jd_str alert_id)
         return; /* not yet, or no longer; it looks for what is valid when it opens */
     struct jd_alert alert = *held;
     jd_notes_put(step, &alert);
-    if (same_notes(step, held, &alert))
+    if (jd_notes_same(held, &alert, step->arena))
         return;
     alert.revision++;
     alert.policy = step->program->hash;
@@ -474,7 +387,7 @@ static void gather_alerts(struct jd_step *step, const struct concern *concern, s
         if (concern->swept == NULL && !maybe_concerned(slot, member, list, found))
             continue;
         const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
-        const struct jd_rule *rule = rule_of(step->program, alert->rule);
+        const struct jd_rule *rule = jd_rule_named(step->program, alert->rule);
         if (rule != NULL && concerned(slot, alert, concern, rule, list, found))
             items_add(step, list, (struct item){.rule = rule, .alert = alert});
     }
@@ -736,7 +649,7 @@ static void drop_gone(struct jd_step *step, uint8_t kind)
     jd_state_range(step->state, kind, &from, &to);
     struct jd_slot *gone = jd_arena_array(step->arena, to - from, sizeof *gone);
     for (; from < to; from++)
-        if (rule_of(step->program, rule_named(step, &step->state->slots[from])) == NULL)
+        if (jd_rule_named(step->program, rule_named(step, &step->state->slots[from])) == NULL)
             gone[count++] = step->state->slots[from];
     for (uint32_t i = 0; i < count; i++) {
         const struct jd_alert *alert =
@@ -792,7 +705,7 @@ static bool gather_bearer(struct jd_step *step, struct jd_touches *view, const s
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
 {
     struct jd_deadline_entry deadline = *jd_slot_deadline(step->key, slot, step->arena);
-    const struct jd_rule *rule = rule_of(step->program, deadline.rule);
+    const struct jd_rule *rule = jd_rule_named(step->program, deadline.rule);
     jd_step_delete(step, slot);
     if (rule != NULL && rule->subject != JD_FACT_NONE) {
         refresh_subjects(step, is_subject, JD_CAUSE_CORRECTED);
@@ -816,7 +729,7 @@ static void close_alert(struct jd_step *step, const struct jd_slot *slot)
     alert.revision++;
     alert.final = JD_TRUE;
     alert.policy = step->program->hash;
-    tell(step, &alert);
+    jd_alert_tell(step, &alert);
     const struct jd_final_entry final = {alert.alert_id};
     jd_step_put(
         step, jd_state_slot(step->state, JD_ENTRY_FINAL, 0, alert.alert_id, step->arena),
@@ -909,7 +822,7 @@ void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engageme
         if ((slot->filter & member) != member)
             continue;
         const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
-        const struct jd_rule *rule = rule_of(step->program, alert->rule);
+        const struct jd_rule *rule = jd_rule_named(step->program, alert->rule);
         if (has_version(step, rule, alert, engagement))
             items_add(step, &gone, (struct item){.rule = rule, .alert = alert});
     }
