@@ -154,8 +154,9 @@ def compare(keys, rows, variants, coverage, every=True):
             coverage[variants[place[0]], "reopened" if again else row["status"], row["cause"], row["phase"]] += 1
     for place, row in list(rows.items()):
         holder, known, instance = keys[place[:2]], expected.get(place), place[2:]
+        moved = holder.crowded and alerts.elsewhere(instance) in holder.alerts  # it was open elsewhere before that moment
         if row["status"] == "retracted" and (
-                millis(row["opened_at"]) in holder.crowded if known is None else
+                millis(row["opened_at"]) in holder.crowded or moved if known is None else
                 instance in holder.maybe and row["cause"] != known["cause"]):
             del rows[place]
             expected.pop(place, None)
