@@ -164,7 +164,7 @@ static const struct jd_alert *retract(struct jd_step *step, const struct jd_aler
     alert->status = JD_STATUS_RETRACTED;
     alert->cause = (uint8_t)cause;
     alert->policy = step->program->hash;
-    /* It leaves with its members; without any, when it would have been final. */
+    /* It leaves with its members; without any, when it would have been final and its fact is known no more. */
     publish(step, alert,
             held->evidence_count > 0
                 ? JD_NEVER
@@ -720,9 +720,22 @@ void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
 
 /* ---- the end of alerts ---- */
 
+/* A retracted alert about a fact: as long as that is known the alert may come back, under the next revision. */
+static bool may_come_back(struct jd_step *step, const struct jd_alert *alert)
+{
+    const struct jd_rule *rule = jd_rule_named(step->program, alert->rule);
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    return !stands(alert) && rule != NULL && rule->subject != JD_FACT_NONE &&
+           jd_subject_is_held(&view, &alert->instance);
+}
+
 static void close_alert(struct jd_step *step, const struct jd_slot *slot)
 {
     struct jd_alert alert = *jd_slot_alert(step->key, slot, step->arena);
+    if (may_come_back(step, &alert)) {
+        put_off(step, &alert, step->now + step->program->allowed_lateness_ms + 1);
+        return;
+    }
     jd_step_delete(step, slot);
     if (!stands(&alert))
         return;

@@ -149,5 +149,7 @@ jd_find_instances jd_eligibility_find;
 /* subject.c: facts that are about to end, and facts that contradict each other. */
 jd_time jd_expiry_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_instances *out);
 jd_time jd_contradiction_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_instances *out);
+/* Is a fact known that an instance (of struct jd_str) of such a rule is named by? */
+bool jd_subject_is_held(struct jd_touches *view, const struct jd_list *instance);
 
 #endif

@@ -19,17 +19,40 @@ static struct jd_str text_or_nothing(struct jd_str text)
     return text.ptr != NULL ? text : JD_STR("");
 }
 
-static struct jd_instance *name(struct jd_touches *view, const struct jd_fact_record *record,
-                                struct jd_instances *out)
+enum { PARTS = 5 };
+
+/* What names the instance of a fact; how many parts. */
+static uint32_t parts_of(const struct jd_touches *view, const struct jd_fact_record *record,
+                         struct jd_str parts[PARTS])
 {
-    enum { PARTS = 5 };
-    struct jd_str *parts = jd_arena_array(view->arena, PARTS, sizeof *parts);
     parts[0] = jd_symbol_text(&jd_fact_symbols, record->fact);
     parts[1] = text_or_nothing(jd_symbol_text(&jd_channel_symbols, record->channel));
     parts[2] = text_or_nothing(record->product);
     parts[3] = jd_time_text(record->from, view->arena);
     parts[4] = record->about;
-    return jd_instances_add(out, parts, record->about.ptr != NULL ? PARTS : PARTS - 1);
+    return record->about.ptr != NULL ? PARTS : PARTS - 1;
+}
+
+static struct jd_instance *name(struct jd_touches *view, const struct jd_fact_record *record,
+                                struct jd_instances *out)
+{
+    struct jd_str *parts = jd_arena_array(view->arena, PARTS, sizeof *parts);
+    return jd_instances_add(out, parts, parts_of(view, record, parts));
+}
+
+bool jd_subject_is_held(struct jd_touches *view, const struct jd_list *instance)
+{
+    const struct jd_facts *facts = jd_touches_facts(view);
+    const struct jd_str *named = instance->items;
+    for (uint32_t i = 0; i < facts->count; i++) {
+        struct jd_str parts[PARTS];
+        bool same = parts_of(view, &facts->records[i], parts) == instance->count;
+        for (uint32_t k = 0; same && k < instance->count; k++)
+            same = jd_str_eq(parts[k], named[k]);
+        if (same)
+            return true;
+    }
+    return false;
 }
 
 static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_instance *instance,
