@@ -4,6 +4,7 @@
 
 #include "base/avro.h"
 #include "base/str.h"
+#include "wire/json.h"
 #include "wire/json_reader.h"
 
 static char lower(char c)

@@ -18,6 +18,9 @@ enum {
  * the arena where they had escapes. False: `why` has reason, path and byte. */
 JD_MUST_CHECK bool jd_json_read(const struct jd_record *record, struct jd_str text, struct jd_arena *arena,
                                 void *value, struct jd_reject *why);
+/* The same for an object that stands where the reader is (wire/json_reader.h), with more text after it. */
+struct jd_json;
+JD_MUST_CHECK bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *value);
 
 /* Appends `value` as one object on one line; absent fields and empty lists are left out. A decimal is
  * written as a number with all its digits. VARIANT bodies must be valid Avro of their record. */

@@ -1,6 +1,9 @@
-/* The reader's parts, for json.c and for the CloudEvents envelope, which holds a record's value inside. */
+/* The grammar of JSON, for those who know what a value is to be: json.c, and the CloudEvents envelope, which
+ * holds a record's value inside. */
 #ifndef JOURNEYD_WIRE_JSON_READER_H
 #define JOURNEYD_WIRE_JSON_READER_H
+
+#include <string.h>
 
 #include "base/arena.h"
 #include "journeyd/record.h"
@@ -36,13 +39,31 @@ bool jd_json_bad(struct jd_json *j);
 JD_MUST_CHECK bool jd_json_open(struct jd_json *j, char bracket);
 JD_MUST_CHECK bool jd_json_next(struct jd_json *j, char bracket, bool *first, bool *more);
 JD_MUST_CHECK bool jd_json_name(struct jd_json *j, struct jd_str *name);
+/* The colon after a name and the blanks around it: what jd_json_name() ends with. */
+JD_MUST_CHECK static inline bool jd_json_colon(struct jd_json *j)
+{
+    jd_json_blanks(j);
+    if (j->at == j->end || *j->at != ':')
+        return jd_json_bad(j);
+    j->at++;
+    jd_json_blanks(j);
+    return true;
+}
 
 JD_MUST_CHECK bool jd_json_string(struct jd_json *j, struct jd_str *out);
+/* A number as it is written; `*whole`: without a point and an exponent. */
+JD_MUST_CHECK bool jd_json_number(struct jd_json *j, struct jd_str *text, bool *whole);
+JD_MUST_CHECK bool jd_json_word(struct jd_json *j, const char *word); /* "true", "false" */
 /* Reads `null` if it is next. */
-bool jd_json_null(struct jd_json *j);
+static inline bool jd_json_null(struct jd_json *j)
+{
+    if (j->end - j->at < 4 || memcmp(j->at, "null", 4) != 0)
+        return false;
+    j->at += 4;
+    return true;
+}
 JD_MUST_CHECK bool jd_json_skip(struct jd_json *j); /* any value, checked */
-JD_MUST_CHECK bool jd_json_object(struct jd_json *j, const struct jd_record *record, void *value);
-JD_MUST_CHECK bool jd_json_end(struct jd_json *j); /* nothing but blanks is left */
+JD_MUST_CHECK bool jd_json_end(struct jd_json *j);  /* nothing but blanks is left */
 
 /* The names already seen in an object, for those that no table knows. */
 struct jd_json_names {

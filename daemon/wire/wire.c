@@ -4,13 +4,12 @@
 #include <string.h>
 
 #include "base/contract.h"
-#include "engine/audiences.h"
 #include "base/str.h"
+#include "engine/audiences.h"
 #include "engine/entries.h"
 #include "wire/cache.h"
 #include "wire/envelope.h"
 #include "wire/json.h"
-#include "wire/json_reader.h"
 #include "wire/object.h"
 #include "wire/partition.h"
 
