@@ -9,150 +9,41 @@
 #include "base/avro.h"
 #include "base/contract.h"
 #include "base/str.h"
-#include "shard/intake.h"
 #include "shard/journal.h"
-#include "shard/layout.h"
+#include "shard/likeness.h"
 #include "shard/published.h"
+#include "shard/reread.h"
 #include "shard/shard.h"
-#include "wire/object.h"
 
 enum {
-    READ_AT_ONCE = 512,
     EDGES_TIMEOUT_MS = 10000,
     STALL_MS = 30000, /* nothing comes that must come */
     NAP_MS = 20,
-};
-
-/* An input being read along. */
-struct source {
-    const char *topic;
-    struct jd_fetch *fetch;
-    struct jd_message *messages; /* owned; read, not yet consumed by a batch */
-    uint32_t count, capacity;
-    int64_t low;  /* first offset still there */
-    int64_t next; /* of the journal, before the batch */
-    jd_time effective;
-    bool known; /* the journal has named a position */
-    uint32_t taken, in_batch;
-    struct jd_intake head;
-    bool head_ready;
 };
 
 struct jd_audit {
     struct jd_audit_config config;
     const struct jd_shared *shared;
     struct jd_audit_report report;
-    struct jd_object journal_format, image_format;
+    struct jd_object journal_format;
     struct jd_reader *reader;
     struct jd_wire *wire;
     int bell;
-    struct jd_arena arena;   /* of the batch */
-    struct jd_arena scratch; /* within one call */
+    struct jd_reread_by by;
+    struct jd_arena arena; /* of the batch */
     struct jd_findings findings;
     struct jd_published *published;
     /* of the shard */
     int32_t partition;
     struct jd_fold *fold;
-    struct source sources[JD_IN_COUNT];
-    bool complete; /* every batch from seq 1 has been redone */
+    struct jd_reread inputs[JD_IN_COUNT]; /* by role */
+    bool complete;                        /* every batch from seq 1 has been redone */
     int64_t seq, from;
     struct {
         const char *why; /* static; NULL: none */
         int64_t first, last;
     } redone; /* the range of batches that was only redone, and is not told yet */
 };
-
-/* ---- inputs ---------------------------------------------------------------------------------------- */
-
-static void drop_messages(struct source *source, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        jd_message_release(&source->messages[i]);
-    source->count -= count;
-    memmove(source->messages, source->messages + count, source->count * sizeof *source->messages);
-}
-
-static void stop_source(struct source *source)
-{
-    if (source->count > 0)
-        drop_messages(source, source->count);
-    jd_fetch_stop(source->fetch);
-    source->fetch = NULL;
-}
-
-/* Reads until every record below `until` is in memory. */
-static bool read_until(struct jd_audit *audit, struct source *source, int64_t until, struct jd_error *err)
-{
-    if (source->fetch == NULL) {
-        source->fetch = jd_reader_start(audit->reader, source->topic, audit->partition, source->next, err);
-        if (source->fetch == NULL)
-            return false;
-    }
-    int64_t deadline = jd_clock_mono() + STALL_MS;
-    while (jd_fetch_position(source->fetch) < until) {
-        if (source->capacity - source->count < READ_AT_ONCE) {
-            source->capacity = source->capacity * 2 + READ_AT_ONCE;
-            source->messages = realloc(source->messages, source->capacity * sizeof *source->messages);
-            if (source->messages == NULL)
-                abort();
-        }
-        uint32_t read = jd_fetch_read(source->fetch, source->messages + source->count, READ_AT_ONCE);
-        source->count += read;
-        if (read > 0) {
-            deadline = jd_clock_mono() + STALL_MS;
-            continue;
-        }
-        if (jd_fetch_status(source->fetch, err) != JD_KAFKA_OK)
-            return false;
-        if (jd_clock_mono() > deadline)
-            return jd_error_set(err, JD_EXIT_UNAVAILABLE,
-                                "%s/%" PRId32 " cannot be read up to offset %" PRId64, source->topic,
-                                audit->partition, until);
-        (void)jd_wake_wait(audit->bell, NAP_MS);
-    }
-    return true;
-}
-
-/* The records of the batch: those below its range's end. */
-static bool gather(struct jd_audit *audit, const struct jd_journal *journal, struct jd_error *err)
-{
-    const struct jd_range *ranges = journal->ranges.items;
-    for (uint32_t i = 0; i < journal->ranges.count; i++) {
-        int role = jd_shard_role_of(ranges[i].topic);
-        if (role == JD_IN_COUNT || audit->sources[role].topic == NULL)
-            continue;
-        struct source *source = &audit->sources[role];
-        source->taken = source->in_batch = 0;
-        source->head_ready = false;
-        if (!source->known || ranges[i].next_offset <= source->next)
-            continue;
-        if (!read_until(audit, source, ranges[i].next_offset, err))
-            return false;
-        while (source->in_batch < source->count &&
-               source->messages[source->in_batch].offset < ranges[i].next_offset)
-            source->in_batch++;
-    }
-    return true;
-}
-
-static bool look(struct jd_audit *audit, int role, struct jd_error *err)
-{
-    struct source *source = &audit->sources[role];
-    if (source->head_ready || source->taken == source->in_batch)
-        return true;
-    const struct jd_intake_rule rule = {audit->wire, audit->shared->settings->clock == JD_CLOCK_RECORD,
-                                        audit->shared->partitions};
-    int64_t deadline = jd_clock_mono() + STALL_MS;
-    while (!jd_intake_read(&rule, (enum jd_shard_role)role, source->topic, &source->messages[source->taken],
-                           source->effective, &audit->arena, &source->head)) {
-        if (jd_clock_mono() > deadline)
-            return jd_error_set(err, JD_EXIT_UNAVAILABLE, "the registry does not tell schema %" PRIu32,
-                                source->head.decoded.schema_id);
-        (void)jd_wake_wait(audit->bell, NAP_MS);
-    }
-    source->head_ready = true;
-    return true;
-}
 
 /* ---- one batch --------------------------------------------------------------------------------------- */
 
@@ -163,10 +54,10 @@ static bool is_catching_up(struct jd_audit *audit)
     return jd_shard_entry_read(audit->fold, &audit->arena, &entry, &ignored) && entry.catching_up.count > 0;
 }
 
-static void decide_head(struct jd_audit *audit, struct source *source, jd_time effective,
+static void decide_head(struct jd_audit *audit, struct jd_reread *input, jd_time effective,
                         struct jd_output *out, int64_t counts[JD_DEAD_LETTERED + 1])
 {
-    struct jd_intake *head = &source->head;
+    struct jd_intake *head = &input->head;
     if (effective != JD_TIME_NONE)
         (void)jd_fold_advance(audit->fold, effective, UINT32_MAX, out);
     enum jd_verdict verdict = JD_FILTERED;
@@ -181,9 +72,7 @@ static void decide_head(struct jd_audit *audit, struct source *source, jd_time e
     counts[verdict]++;
     if (verdict == JD_DEAD_LETTERED)
         jd_published_refused(audit->published, &head->incoming, reason);
-    source->effective = head->effective;
-    source->taken++;
-    source->head_ready = false;
+    jd_reread_take(input);
 }
 
 /* How far the batch evaluated states again; false: it did not. */
@@ -208,22 +97,23 @@ static bool decide(struct jd_audit *audit, const struct jd_journal *journal, str
     for (;;) {
         struct jd_head heads[JD_IN_COUNT];
         for (int i = 0; i < JD_IN_COUNT; i++) {
-            if (!look(audit, i, err))
+            struct jd_reread *input = &audit->inputs[i];
+            if (!jd_reread_look(input, &audit->arena, err))
                 return false;
-            heads[i] = (struct jd_head){.absent = audit->sources[i].topic == NULL,
-                                        .ready = audit->sources[i].head_ready,
+            heads[i] = (struct jd_head){.absent = input->topic == NULL,
+                                        .ready = input->head_ready,
                                         .at_end = true,
-                                        .effective = audit->sources[i].head.effective};
+                                        .effective = input->head.effective};
         }
         int role = jd_order_next(heads);
         if (role < 0)
             break;
-        jd_time effective = audit->sources[role].head.effective;
+        jd_time effective = audit->inputs[role].head.effective;
         if (catching_up)
             effective = JD_TIME_NONE;
         else if (journal->wall != JD_TIME_NONE && effective > journal->wall)
             effective = journal->wall;
-        decide_head(audit, &audit->sources[role], effective, out, counts);
+        decide_head(audit, &audit->inputs[role], effective, out, counts);
     }
     int64_t timers = journal->timers - (int64_t)out->timers;
     struct jd_program_entry reviewed;
@@ -330,10 +220,10 @@ static const char *obstacle(struct jd_audit *audit, const struct jd_journal *jou
     const struct jd_range *ranges = journal->ranges.items;
     for (uint32_t i = 0; i < journal->ranges.count; i++) {
         int role = jd_shard_role_of(ranges[i].topic);
-        if (role == JD_IN_COUNT || audit->sources[role].topic == NULL)
+        if (role == JD_IN_COUNT || audit->inputs[role].topic == NULL)
             return "an input is not configured any more";
-        const struct source *source = &audit->sources[role];
-        if (source->known && ranges[i].next_offset > source->next && source->next < source->low)
+        const struct jd_reread *input = &audit->inputs[role];
+        if (input->next != JD_OFFSET_NONE && ranges[i].next_offset > input->next && input->next < input->low)
             return "its inputs were removed by retention";
     }
     return NULL;
@@ -363,6 +253,19 @@ static void count_batch(struct jd_audit *audit, const struct jd_journal *journal
     report->timers += journal->timers;
 }
 
+/* The records of the batch: those below the ends of its ranges. */
+static bool gather(struct jd_audit *audit, const struct jd_journal *journal, struct jd_error *err)
+{
+    const struct jd_range *ranges = journal->ranges.items;
+    for (uint32_t i = 0; i < journal->ranges.count; i++) {
+        int role = jd_shard_role_of(ranges[i].topic);
+        if (role != JD_IN_COUNT && audit->inputs[role].topic != NULL &&
+            !jd_reread_batch(&audit->inputs[role], ranges[i].next_offset, err))
+            return false;
+    }
+    return true;
+}
+
 static bool decide_again(struct jd_audit *audit, const struct jd_journal *journal, struct jd_error *err)
 {
     struct jd_output out = {.arena = &audit->arena};
@@ -374,10 +277,8 @@ static bool decide_again(struct jd_audit *audit, const struct jd_journal *journa
     jd_published_effects(audit->published, journal->seq, &out);
     audit->report.decided_again++;
     for (int i = 0; i < JD_IN_COUNT; i++) {
-        audit->report.records += audit->sources[i].in_batch;
-        if (audit->sources[i].in_batch > 0)
-            drop_messages(&audit->sources[i], audit->sources[i].in_batch);
-        audit->sources[i].in_batch = 0;
+        audit->report.records += audit->inputs[i].in_batch;
+        jd_reread_end_batch(&audit->inputs[i]);
     }
     jd_fold_undo(audit->fold);
     return true;
@@ -400,8 +301,8 @@ static void note_redone(struct jd_audit *audit, const struct jd_journal *journal
 {
     int64_t before[JD_IN_COUNT];
     for (int i = 0; i < JD_IN_COUNT; i++) {
-        before[i] = audit->sources[i].known ? audit->sources[i].next : JD_OFFSET_NONE;
-        stop_source(&audit->sources[i]);
+        before[i] = audit->inputs[i].next;
+        jd_reread_skip(&audit->inputs[i]);
     }
     if (journal->seq < audit->from)
         return;
@@ -432,11 +333,8 @@ static bool audit_batch(struct jd_audit *audit, const struct jd_journal *journal
     const struct jd_range *ranges = journal->ranges.items;
     for (uint32_t i = 0; i < journal->ranges.count; i++) {
         int role = jd_shard_role_of(ranges[i].topic);
-        if (role == JD_IN_COUNT)
-            continue;
-        audit->sources[role].next = ranges[i].next_offset;
-        audit->sources[role].effective = ranges[i].effective_time;
-        audit->sources[role].known = true;
+        if (role != JD_IN_COUNT)
+            jd_reread_pass(&audit->inputs[role], ranges[i].next_offset, ranges[i].effective_time);
     }
     if (!jd_journal_redo(audit->fold, journal, err))
         return false;
@@ -483,11 +381,8 @@ static bool add_part(struct jd_audit *audit, struct assembly *assembly, struct j
 
 static void end_shard(struct jd_audit *audit)
 {
-    for (int i = 0; i < JD_IN_COUNT; i++) {
-        stop_source(&audit->sources[i]);
-        free(audit->sources[i].messages);
-        audit->sources[i] = (struct source){0};
-    }
+    for (int i = 0; i < JD_IN_COUNT; i++)
+        jd_reread_stop(&audit->inputs[i]);
     jd_fold_free(audit->fold);
     audit->fold = NULL;
 }
@@ -514,11 +409,9 @@ static bool begin_shard(struct jd_audit *audit, int32_t partition, int64_t from,
         return jd_error_set(err, JD_EXIT_INTERNAL, "out of memory for a shard");
     const char *topics[JD_IN_COUNT];
     jd_shared_inputs(audit->shared, topics);
-    for (int i = 0; i < JD_IN_COUNT; i++) {
-        audit->sources[i].topic = topics[i];
-        if (topics[i] != NULL && !edge_of(audit, topics[i], JD_EDGE_START, &audit->sources[i].low, err))
+    for (int i = 0; i < JD_IN_COUNT; i++)
+        if (!jd_reread_begin(&audit->inputs[i], &audit->by, (enum jd_shard_role)i, topics[i], partition, err))
             return false;
-    }
     return true;
 }
 
@@ -575,49 +468,7 @@ bool jd_audit_shard(struct jd_audit *audit, int32_t partition, int64_t from, int
     return good;
 }
 
-/* ---- the image -------------------------------------------------------------------------------------------
- */
-
-struct image_check {
-    struct jd_audit *audit;
-    size_t states;
-    int64_t seq;
-};
-
-static bool on_meta(void *context, uint32_t key_index, struct jd_str field, struct jd_str value)
-{
-    struct image_check *check = context;
-    (void)key_index;
-    char text[24];
-    if (jd_str_eq(field, JD_STR("seq")) && value.size < sizeof text) {
-        memcpy(text, value.ptr, value.size);
-        text[value.size] = '\0';
-        check->seq = strtoll(text, NULL, 10);
-    }
-    return true;
-}
-
-static bool on_state(void *context, uint32_t key_index, struct jd_str field, struct jd_str value)
-{
-    struct image_check *check = context;
-    struct jd_audit *audit = check->audit;
-    struct jd_arena_mark mark = jd_arena_mark(&audit->scratch);
-    struct jd_image image;
-    bool held = jd_fold_image(audit->fold, field, &audit->scratch, &image);
-    if (jd_bucket_of(field) != key_index)
-        jd_finding(&audit->findings, true,
-                   "shard %" PRId32 ": a state lies in bucket %02" PRIx32 ", not its own", audit->partition,
-                   key_index);
-    else if (!held)
-        jd_finding(&audit->findings, true, "shard %" PRId32 ": Redis holds a state that the journal does not",
-                   audit->partition);
-    else if (!jd_str_eq(jd_object_write(&audit->image_format, &image, &audit->scratch), value))
-        jd_finding(&audit->findings, true, "shard %" PRId32 ": a state in Redis differs from the journal's",
-                   audit->partition);
-    check->states++;
-    jd_arena_rewind(&audit->scratch, mark);
-    return true;
-}
+/* ---- the image and the outputs ------------------------------------------------------------------------- */
 
 bool jd_audit_image(struct jd_audit *audit, struct jd_error *err)
 {
@@ -628,26 +479,12 @@ bool jd_audit_image(struct jd_audit *audit, struct jd_error *err)
                    audit->partition);
         return true;
     }
-    struct jd_arena_mark mark = jd_arena_mark(&audit->scratch);
-    struct image_check check = {.audit = audit, .seq = -1};
-    struct jd_str group = audit->shared->settings->group;
-    struct jd_str keys[JD_BUCKETS], meta = jd_meta_key(group, audit->partition, &audit->scratch);
-    for (int i = 0; i < JD_BUCKETS; i++)
-        keys[i] = jd_bucket_key(group, audit->partition, (uint8_t)i, &audit->scratch);
-    bool good = jd_redis_load(audit->config.redis, &meta, 1, on_meta, &check, err) == JD_REDIS_OK;
-    if (good && check.seq != audit->seq)
-        jd_finding(&audit->findings, true,
-                   "shard %" PRId32 ": the image in Redis is of seq %" PRId64
-                   ", the journal ends at %" PRId64,
-                   audit->partition, check.seq, audit->seq);
-    else if (good)
-        good = jd_redis_load(audit->config.redis, keys, JD_BUCKETS, on_state, &check, err) == JD_REDIS_OK;
-    if (good && check.seq == audit->seq && check.states != jd_fold_key_count(audit->fold))
-        jd_finding(&audit->findings, true, "shard %" PRId32 ": Redis holds %zu states, the journal %zu",
-                   audit->partition, check.states, jd_fold_key_count(audit->fold));
-    audit->report.states += (int64_t)check.states;
-    jd_arena_rewind(&audit->scratch, mark);
-    return good;
+    const struct jd_likeness likeness = {.redis = audit->config.redis,
+                                         .group = audit->shared->settings->group,
+                                         .partition = audit->partition,
+                                         .fold = audit->fold,
+                                         .seq = audit->seq};
+    return jd_likeness_check(&likeness, &audit->findings, &audit->report.states, err);
 }
 
 bool jd_audit_published(struct jd_audit *audit, bool whole, struct jd_error *err)
@@ -677,10 +514,8 @@ struct jd_audit *jd_audit_open(const struct jd_audit_config *config, struct jd_e
     audit->config = *config;
     audit->shared = config->shared;
     audit->journal_format = jd_journal_format();
-    audit->image_format = jd_object_of(&jd_image_record);
     audit->bell = JD_WAKE_NONE;
     jd_arena_init(&audit->arena, SIZE_MAX / 4);
-    jd_arena_init(&audit->scratch, SIZE_MAX / 4);
     audit->findings = (struct jd_findings){.say = config->say, .context = config->context};
     if (jd_wake_open(&audit->bell, err)) {
         const struct jd_reader_config reader = {.isolation = JD_READ_COMMITTED, .bell = audit->bell};
@@ -688,6 +523,10 @@ struct jd_audit *jd_audit_open(const struct jd_audit_config *config, struct jd_e
             jd_registry_bell(audit->shared->registry, audit->bell);
         audit->reader = jd_reader_open(&audit->shared->kafka, &reader, err);
         audit->wire = jd_wire_new(&audit->shared->wire, err);
+        audit->by = (struct jd_reread_by){
+            audit->reader,
+            audit->bell,
+            {audit->wire, audit->shared->settings->clock == JD_CLOCK_RECORD, audit->shared->partitions}};
     }
     if (audit->reader != NULL)
         audit->published = jd_published_new(audit->shared, audit->reader, audit->bell, &audit->findings);
@@ -709,6 +548,5 @@ void jd_audit_close(struct jd_audit *audit)
     jd_wire_free(audit->wire);
     jd_wake_close(&audit->bell);
     jd_arena_done(&audit->arena);
-    jd_arena_done(&audit->scratch);
     free(audit);
 }

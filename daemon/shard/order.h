@@ -4,7 +4,7 @@
  * time is the running maximum of its partition. Next is the record with the smallest effective time
  * among the heads; at equal times profiles, account profiles, touches, events. A partition without a
  * head that is not at its end is waited for. The order of a batch therefore follows from the ranges
- * that it consumed, and a reader of the journal finds it again (shard/verify.h). */
+ * that it consumed, and a reader of the journal finds it again (shard/audit.h). */
 #ifndef JOURNEYD_SHARD_ORDER_H
 #define JOURNEYD_SHARD_ORDER_H
 
