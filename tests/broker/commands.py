@@ -234,6 +234,30 @@ class Suite:
                says=("revision 1 ", "revision 2 .*cause policy", "in shadow", "revision 3 ", "revision 4 .*acknowledged", "by eva, until"))
         s.verify("verify, over both policies")
 
+    def late_note(self):
+        """Whether an account's alert is final its own shard knows, not that of the physician who is named."""
+        s = self.scene("latenote")
+        s.publish(MODES / "notes")
+        s.start()
+        s.produce([event(1, "h1", "msl", 2, account_id="A"), event(2, "h2", "sales_rep", 2, account_id="A")])
+        s.decided()
+        jd.wait(lambda: [a["key"] for a in map(json.loads, (r.value() for r in s.records("conflict.alerts")))] == ["A"],
+                30, lambda: "no alert of the account")
+        alert = json.loads(s.records("conflict.alerts")[0].value())
+        s.ends("a month later", OK, "produce", "--advance", "2026-04-05T00:00:00Z")
+        jd.wait(lambda: json.loads(s.records("conflict.alerts")[-1].value())["final"], 30, lambda: "it is not final")
+        note = event(9, "h1", "msl", 4)
+        note.update(type="alert.acknowledged", data={
+            "hcp_id": "h1", "responds_to": alert["alert_id"], "attributes": {"alert_key": "account:A"},
+            "actor": {"id": "eva"}, "recorded_at": "2026-04-05T00:00:00Z", "end": "2026-05-09T00:00:00Z"})
+        s.produce([note])
+        dead = s.cluster.group + ".touches.dlq"
+        jd.wait(lambda: [dict(r.headers())["jd.dlq.reason"] for r in jd.read_all(dead)] == [b"alert_final"], 30,
+                lambda: "the note was not refused")
+        s.counts.check(not jd.read_all(s.cluster.dlq()), "the event itself was applied")
+        s.stop()
+        s.verify("verify, with a touch that was refused")
+
     # ---- check ---------------------------------------------------------------------------------------
 
     def check(self):
@@ -489,7 +513,7 @@ class Suite:
         s.verify("verify after reset --adopt-image", says=("a person reset the shard", "first records are gone"))
 
     def run(self, only=()):
-        self.counts.run((self.policy, self.modes, self.check, self.produce, self.inspect, self.reset_now, self.reset_skip_lost,
+        self.counts.run((self.policy, self.modes, self.late_note, self.check, self.produce, self.inspect, self.reset_now, self.reset_skip_lost,
                          self.reset_adopt_image), only)
 
 
