@@ -206,6 +206,9 @@ static void print_total(const struct reasoning *r)
     const struct jd_alert *alert = r->alert;
     if (r->rule != NULL && r->rule->logged)
         fputs("  reckoned by when they were recorded\n", r->out);
+    if (r->rule != NULL && r->rule->over.ptr != NULL)
+        fprintf(r->out, "  each is an alert of " JD_STR_FMT ", with the fields of its %c\n",
+                JD_STR_ARG(r->rule->over), r->rule->over_side == JD_COUNTED_A ? 'a' : 'b');
     print_contributions(r);
     fprintf(r->out, "  observed " JD_STR_FMT ", limit " JD_STR_FMT, JD_STR_ARG(measure(r, alert->observed)),
             JD_STR_ARG(measure(r, alert->limit)));
@@ -419,8 +422,9 @@ static jd_time late_enough(const struct reasoning *r)
     int64_t total = 0;
     int64_t limit = 0;
     int64_t units = 0;
-    if (r->rule == NULL || r->rule->logged || r->rule->period != JD_PERIOD_NONE ||
-        r->rule->within.unit != JD_SPAN_MS || !jd_amount_units(r->alert->limit, &limit)) {
+    if (r->rule == NULL || r->rule->logged || r->rule->over.ptr != NULL ||
+        r->rule->period != JD_PERIOD_NONE || r->rule->within.unit != JD_SPAN_MS ||
+        !jd_amount_units(r->alert->limit, &limit)) {
         return JD_TIME_NONE;
     }
     for (uint32_t i = 0; i < r->count; i++) {

@@ -170,6 +170,8 @@ struct jd_scope_key {
 
 struct jd_rule;
 
+enum { JD_COUNTED_A = 1, JD_COUNTED_B = 2 };
+
 /* What a kind of conflict is made of: one row in engine/conflicts/conflicts.c. */
 struct jd_conflict_kind;
 
@@ -193,8 +195,12 @@ struct jd_rule {
     enum jd_measure measure;
     bool each; /* every touch of a calendar period over the limit is an instance */
     struct jd_decimal limit;
-    bool at_least; /* the limit itself raises */
-    bool logged;   /* axis: recorded_at: touches lie at the time at which they were recorded */
+    bool at_least;      /* the limit itself raises */
+    struct jd_str over; /* the rule whose alerts it counts; absent: touches. Its selectors ask for them */
+    int64_t over_ms;    /* how long after a time of these an alert may still come or go */
+    uint8_t over_side;  /* JD_COUNTED_A or _B: with whose fields */
+    uint8_t counted;    /* JD_COUNTED_A, _B: by which of their members other rules count its alerts */
+    bool logged;        /* axis: recorded_at: touches lie at the time at which they were recorded */
     struct jd_field_ref measured;
     struct jd_weights weights;
     struct jd_str currency;

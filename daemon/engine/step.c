@@ -19,6 +19,7 @@
 #include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
 #include "engine/conflicts/amount.h"
+#include "engine/conflicts/over.h"
 #include "engine/notes.h"
 #include "engine/scopes.h"
 
@@ -126,6 +127,13 @@ static bool is_planned(const struct jd_engagement *engagement)
     return engagement->class == JD_CLASS_TOUCH && engagement->event.phase == JD_PHASE_PLANNED;
 }
 
+/* The same, or an alert that is counted while a member of it is one. */
+static bool may_come(const struct jd_engagement *engagement)
+{
+    return is_planned(engagement) ||
+           (engagement->class == JD_CLASS_ALERT && engagement->event.phase == JD_PHASE_PLANNED);
+}
+
 /* A note about an alert that is not withdrawn. */
 static bool is_note(const struct jd_engagement *engagement)
 {
@@ -142,7 +150,7 @@ static jd_time engagement_due(const struct jd_step *step, const struct jd_engage
     if (turns != JD_NEVER)
         return turns;
     if (step->hcp.ptr == NULL && jd_touch_stands(engagement)) /* the rest is told */
-        return is_planned(engagement) && t > step->now ? t : JD_NEVER;
+        return may_come(engagement) && t > step->now ? t : JD_NEVER;
     if (step->hcp.ptr != NULL && is_planned(engagement) &&
         step->now <= lapses_after(step->program, &engagement->event))
         return t > step->now ? t : lapses_after(step->program, &engagement->event) + 1;
@@ -181,7 +189,7 @@ static const int64_t *find_seen(const struct jd_step *step, const struct jd_even
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
         const int64_t *digest =
-            (slot->filter & bits) == bits
+            (slot->filter & bits) == bits && slot->class != JD_CLASS_ALERT
                 ? jd_engagement_saw(jd_slot_engagement(step->key, slot, step->arena), event)
                 : NULL;
         if (digest != NULL)
@@ -228,8 +236,7 @@ static void see(const struct jd_step *step, struct jd_engagement *engagement, st
     engagement->seen = (struct jd_list){seen, engagement->seen.count + 1};
 }
 
-/* Why an alert that `held` was part of no longer holds, now that `engagement` counts. */
-static enum jd_cause cause_of(const struct jd_engagement *held, const struct jd_engagement *engagement)
+enum jd_cause jd_step_cause(const struct jd_engagement *held, const struct jd_engagement *engagement)
 {
     if (engagement->event.phase == JD_PHASE_CANCELLED)
         return JD_CAUSE_CANCELLED;
@@ -267,6 +274,13 @@ static struct jd_str version_of(const struct jd_step *step, const struct jd_enga
 {
     int64_t digest;
     return jd_version_bytes(&engagement->event, step->hcp, step->arena, &digest);
+}
+
+void jd_step_engagement(struct jd_step *step, const struct jd_slot *before, struct jd_engagement *engagement)
+{
+    engagement->keep_until = keep_until(step, engagement, &engagement->event);
+    put_engagement(step, before, jd_engagement_key(&engagement->event, step->arena), engagement,
+                   version_of(step, engagement));
 }
 
 /* An event that is an engagement of its own, for a planted bug. */
@@ -328,8 +342,8 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
     engagement.keep_until = keep_until(step, &engagement, event);
     put_engagement(step, slot, key, &engagement, wins ? version : version_of(step, &engagement));
     if (wins) {
-        jd_alerts_refresh(step, &engagement, held, cause_of(held, &engagement));
-        jd_scopes_tell(step, held, &engagement, cause_of(held, &engagement));
+        jd_alerts_refresh(step, &engagement, held, jd_step_cause(held, &engagement));
+        jd_scopes_tell(step, held, &engagement, jd_step_cause(held, &engagement));
     }
     if (wins && jd_is_note(event))
         note_changes(step, event, held);
@@ -361,7 +375,7 @@ static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *i
             *reason = "alert_final";
             return JD_DEAD_LETTERED;
         }
-        cause = cause_of(held, &engagement);
+        cause = jd_step_cause(held, &engagement);
     } else if (held == NULL) {
         return JD_APPLIED; /* it came twice */
     } else if (touch->op == JD_TOUCH_OP_RELEASE) {
@@ -489,6 +503,7 @@ enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input
     case JD_INPUT_CLOCK:
         return JD_APPLIED; /* nothing of a key */
     }
+    jd_over_follow(step);
     if (verdict == JD_APPLIED)
         jd_triggers_review(step);
     return verdict;
@@ -553,6 +568,8 @@ void jd_step_review(struct jd_step *step)
     for (uint32_t i = 0; i < to - from; i++)
         review_engagement(step, &slots[i]);
     jd_alerts_review(step);
+    jd_over_follow(step);
+    jd_over_review(step);
     if (step->hcp.ptr != NULL)
         jd_triggers_review(step);
     for (uint32_t i = 0; i < step->program->rule_count; i++)
@@ -605,7 +622,7 @@ static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
     put_engagement(step, slot, key, &engagement, version_of(step, &engagement));
     if (engagement.lapsed == JD_TRUE || !jd_fault_bug("phase_flip_missing"))
         jd_alerts_refresh(step, &engagement, engagement.lapsed == JD_TRUE ? &before : NULL,
-                          cause_of(NULL, &engagement));
+                          jd_step_cause(NULL, &engagement));
     if (engagement.lapsed == JD_TRUE)
         jd_scopes_tell(step, &before, &engagement, JD_CAUSE_LAPSED);
 }
@@ -639,6 +656,7 @@ void jd_step_timer(struct jd_step *step, const struct jd_slot *slot)
         jd_step_delete(step, slot);
         return;
     }
+    jd_over_follow(step);
     if (step->hcp.ptr != NULL)
         jd_triggers_review(step);
 }

@@ -17,6 +17,8 @@ struct jd_step {
     struct jd_state *state;           /* NULL: nothing held yet */
     jd_time now;
     struct jd_str traceparent; /* of the input; absent for timers */
+    struct jd_counted
+        *counted; /* what became of alerts that rules count; the last first (conflicts/over.h) */
 };
 
 /* Store an entry in the place of `before`, NULL: there was none. */
@@ -25,6 +27,12 @@ void jd_step_delete(struct jd_step *step, const struct jd_slot *slot);
 void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
                   const struct jd_record *record, const void *value, struct jd_str id);
 void jd_output_change(struct jd_output *out, const struct jd_change *change);
+
+/* Store an engagement of the physician that no event is, in the place of `before`; it is kept as long as one that
+ * came now. */
+void jd_step_engagement(struct jd_step *step, const struct jd_slot *before, struct jd_engagement *engagement);
+/* Why an alert that `held` was part of no longer holds, now that `engagement` counts. `held` NULL: none did. */
+enum jd_cause jd_step_cause(const struct jd_engagement *held, const struct jd_engagement *engagement);
 
 /* A step of `key` at the fold's now. */
 struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_output *out);

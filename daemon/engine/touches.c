@@ -339,5 +339,7 @@ bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot)
 
 struct jd_str jd_touch_name(const struct jd_touch *touch, struct jd_arena *arena)
 {
-    return touch->class == JD_CLASS_TOUCH ? touch->key : jd_event_name(touch->event, arena);
+    return touch->class == JD_CLASS_TOUCH || touch->class == JD_CLASS_ALERT
+               ? touch->key
+               : jd_event_name(touch->event, arena);
 }

@@ -77,8 +77,8 @@ bool jd_read_map(struct jd_compile *c, const struct jd_node *node, const char *w
 /* The tables, each in the file of its part; each ends with a NULL name. */
 extern const struct jd_key jd_policy_keys[], jd_market_keys[], jd_group_keys[]; /* policy.c */
 extern const struct jd_key jd_audiences_keys[];                                 /* audiences.c */
-extern const struct jd_key jd_rule_keys[], jd_severity_keys[], jd_when_keys[],
-    jd_assignee_keys[];                           /* rules.c */
+extern const struct jd_key jd_rule_keys[], jd_severity_keys[], jd_when_keys[], jd_over_keys[], /* over.c */
+    jd_assignee_keys[];                                                                        /* rules.c */
 extern const struct jd_key jd_weights_keys[];     /* parameters.c */
 extern const struct jd_key jd_market_file_keys[]; /* markets.c */
 extern const struct jd_key jd_channels_keys[], jd_channel_keys[], jd_consent_keys[], jd_trigger_keys[];

@@ -219,6 +219,7 @@ const struct jd_key jd_rule_keys[] = {
     {.name = "assignee", .read = read_assignee},
     {"local", read_local, .offset = HERE(local)},
     {"of", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_OF},
+    {"over", jd_read_over, .parameter = JD_TAKES_OVER},
     {"a", jd_read_selector, .offset = RULE(a), .parameter = JD_TAKES_A_B},
     {"b", jd_read_selector, .offset = RULE(b), .parameter = JD_TAKES_A_B},
     {"within", jd_read_within, .parameter = JD_TAKES_WITHIN},
@@ -250,7 +251,6 @@ const struct jd_key jd_rule_keys[] = {
     {"lead", read_lead, .offset = RULE(within), .parameter = JD_TAKES_LEAD},
     {"unless", jd_read_selector_list, .offset = HERE(unless), .parameter = JD_TAKES_UNLESS},
     /* Keys of kinds and features that are not there yet. */
-    {.name = "over"},
     {.name = "joint_within"},
     {0},
 };
@@ -390,6 +390,7 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
         jd_error_at(c, within->value.place, "within: expected 0h, which is all that rules on facts compare");
     jd_finish_parameters(c, w, node);
     jd_finish_table(c, w, node);
+    jd_finish_over(c, w, node);
     check_fires(c, w, node->place);
 }
 
@@ -460,6 +461,16 @@ static int by_id(const void *a, const void *b)
                       ((const struct jd_compiled_rule *)b)->rule.id);
 }
 
+int64_t jd_longest_reach(const struct jd_compiled_rule *rule)
+{
+    int64_t reach = jd_rule_reach(&rule->rule);
+    for (uint32_t v = 0; v < rule->version_count; v++) {
+        const int64_t other = jd_rule_reach(&rule->versions[v].rule);
+        reach = other > reach ? other : reach;
+    }
+    return reach;
+}
+
 void jd_settle_rules(struct jd_compile *c)
 {
     struct jd_rule *rules = jd_arena_array(c->arena, c->rule_count, sizeof *rules);
@@ -469,16 +480,16 @@ void jd_settle_rules(struct jd_compile *c)
     for (uint32_t i = 0; i < c->rule_count; i++)
         rules[i] = c->rules[i].rule;
     jd_settle_keys(c, rules, c->rule_count);
+    jd_settle_over(c, rules, c->rule_count);
     for (uint32_t i = 0; i < c->rule_count; i++) {
         const struct jd_compiled_rule *from = &c->rules[i];
         struct jd_rule *versions = jd_arena_array(c->arena, from->version_count, sizeof *versions);
-        int64_t reach = jd_rule_reach(&from->rule);
+        const int64_t reach = jd_longest_reach(from) + rules[i].over_ms;
         for (uint32_t v = 0; v < from->version_count; v++) {
-            int64_t other = jd_rule_reach(&from->versions[v].rule);
-            reach = other > reach ? other : reach;
             versions[v] = from->versions[v].rule;
             versions[v].central = &rules[i];
             versions[v].key = rules[i].key;
+            versions[v].over_ms = rules[i].over_ms;
         }
         rules[i].digest = jd_digest_rule(c, from->node);
         rules[i].reach_ms = reach;
@@ -486,6 +497,7 @@ void jd_settle_rules(struct jd_compile *c)
         rules[i].version_count = from->version_count;
         c->program->window_ms = reach > c->program->window_ms ? reach : c->program->window_ms;
     }
+    jd_digest_over(rules, c->rule_count);
     c->program->rules = rules;
     c->program->rule_count = c->rule_count;
     jd_finish_limits(c);

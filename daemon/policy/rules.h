@@ -46,6 +46,11 @@ jd_read_value jd_read_within, jd_read_window, jd_read_report, jd_read_limit, jd_
 jd_read_value jd_read_link;     /* [bool] link: responds_to */
 jd_read_value jd_read_axis;     /* [bool] axis: recorded_at */
 jd_read_value jd_read_on_track; /* [jd_decimal] (coverage.c) */
+/* over.c: over:; its selectors; the rules that it names, which are counted; what that is to digests. */
+jd_read_value jd_read_over;
+void jd_finish_over(struct jd_compile *c, struct written_rule *w, const struct jd_node *node);
+void jd_settle_over(struct jd_compile *c, struct jd_rule *rules, uint32_t count);
+void jd_digest_over(struct jd_rule *rules, uint32_t count);
 /* [jd_severity_case] observed: { gt: 5 } */
 jd_read_value jd_read_observed;
 
@@ -100,5 +105,6 @@ void jd_check_local(struct jd_compile *c, const struct jd_compiled_rule *rule);
 
 /* For how long before and after its bearer a rule looks, ms. */
 int64_t jd_rule_reach(const struct jd_rule *rule);
+int64_t jd_longest_reach(const struct jd_compiled_rule *rule); /* of its versions, too */
 
 #endif

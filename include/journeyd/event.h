@@ -10,7 +10,8 @@
 
 /* Class of an event type (schemas/types.csv). Only TOUCH creates or replaces a touch. */
 #define JD_CLASS_MAP(X)                                                                                      \
-    X(TOUCH, "touch") X(REQUEST, "request") X(RESPONSE, "response") X(FACT, "fact") X(FEEDBACK, "feedback")
+    X(TOUCH, "touch")                                                                                        \
+    X(REQUEST, "request") X(RESPONSE, "response") X(FACT, "fact") X(FEEDBACK, "feedback") X(ALERT, "alert")
 #define JD_PHASE_MAP(X) X(PLANNED, "planned") X(COMPLETED, "completed") X(CANCELLED, "cancelled")
 #define JD_CHANNEL_MAP(X)                                                                                    \
     X(IN_PERSON, "in_person")                                                                                \

@@ -43,6 +43,7 @@ cat >"$scratch/kinds/conflicts.yaml" <<'END'
 - { id: dates, version: 1, kind: proximity, a: { role: sales_rep }, b: { role: speaker }, within: { days: 1 }, severity: low }
 - { id: count, version: 1, kind: frequency, of: { role: sales_rep }, window: 7d, limit: 2, severity: low }
 - { id: recorded, version: 1, kind: frequency, of: { role: heor }, axis: recorded_at, window: 1h, limit: 1, severity: low }
+- { id: after-calls, version: 1, kind: frequency, over: { rule: after, of: b }, of: {}, window: 7d, limit: 0, severity: low }
 - { id: values, version: 1, kind: frequency, of: { role: [sales_rep, msl, speaker] }, distinct: role, window: 7d, limit: 2, severity: low }
 - { id: weights, version: 1, kind: frequency, of: { role: sales_rep }, weights: { by: channel, values: { in_person: 1, video: 0.5 }, default: 0.1 }, period: month, limit: 2, severity: low }
 - { id: money, version: 1, kind: budget, of: { role: sales_rep }, sum: amount, currency: EUR, period: year, limit: 20, severity: low }
@@ -102,6 +103,7 @@ of_rule dates; says "proximity by dates" 'observed 1 days, limit 1 days' 'the se
 of_rule count; says "frequency: each contact" '  3\. 2026-03-05T10:00:00.000Z  \+ 1 = 3$' 'limit 2 touches \(window 7d\): over the limit' \
     'One contact less in the window \(7d\), or the last one not before 2026-03-10T10:00:00.000Z,$' '^  which is 5 d later'
 of_rule recorded h4; says "frequency: by when they were recorded" 'reckoned by when they were recorded$' '  2\. 2026-03-08T11:00:00.000Z  \+ 1 = 2$'
+of_rule after-calls; says "frequency: over alerts" 'each is an alert of after, with the fields of its b$' '  1\. 2026-03-03T10:00:00.000Z  \+ 1 = 1$' 'engagement [0-9a-f]{32}/b'
 of_rule values; says "frequency: each value" '  2\. .*  sales_rep = 2$' '  3\. .*  msl = 3$'
 of_rule weights; says "frequency: each weight" '  3\. .*  \+ 0.5 = 2.5$' '0.5 touches less in the window \(month\)'
 of_rule money; says "budget: each amount" '  2\. .*  \+ 8 = 20.5$' 'observed 21.75 EUR, limit 20 EUR' '1.75 EUR less' \

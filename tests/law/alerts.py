@@ -44,6 +44,7 @@ class Key:
         self.memo = {}         # of each rule, what it was last asked and what came of it
         self.facts_known = 0   # rises with each fact that is learnt
         self.known_view = None
+        self.counted = {}      # what rules with `over:` count of this physician's alerts, by engagement
         self.reopened = set()  # places of alerts that were resolved once and opened again
         # Timers of one moment fire in an order that is not the law's; what opens and goes within it is not compared:
         self.crowded = set()   # such moments, and
@@ -89,7 +90,34 @@ class Key:
         return event["phase"] == "planned" and now >= self.lapse_time(event)
 
     def touches(self, now):
-        return [v for v in self.versions().values() if v["phase"] != "cancelled" and not self.lapsed(v, now)]
+        return [v for v in self.versions().values()
+                if "counted" not in v and v["phase"] != "cancelled" and not self.lapsed(v, now)]
+
+    def count(self, rows):
+        """What the alerts of these rows are to rules that count them."""
+        sides = {(rule["over"]["rule"], rule["over"]["of"]) for rule in self.policy["rules"] if "over" in rule}
+        found = {}
+        for place, row in rows.items():
+            for rule, side in sides:
+                way = row["way"]
+                member = way.get(side, way.get("of") if side == "a" else None)
+                if rule != place[0] or member is None:
+                    continue
+                name = "%s/%s" % (alert_id(rule, "hcp", self.key, place[1]), side)
+                bearer = way["a"] if row["kind"] == "absence" else max(way.values(), key=touch_time)
+                found[name] = dict(
+                    member.get("was", member), type="alert:%s/%s" % (rule, side), engagement_id=name, end=None,
+                    start=touch_time(bearer), counted=place, hcp_id=self.key,
+                    phase="planned" if any(t["phase"] == "planned" for t in row["evidence"]) else "completed")
+        return found
+
+    def counting(self):
+        """The instances of rules that count alerts."""
+        seen = [v for v in self.versions().values() if "counted" in v]
+        for rule in self.rules:
+            if "over" in rule:
+                kind = "alert:%s/%s" % (rule["over"]["rule"], rule["over"]["of"])
+                yield rule, kinds.instances(rule, sorted((v for v in seen if v["type"] == kind), key=in_order), self.view())
 
     def found(self, now):
         """Every instance of every rule, also those that hold only after a deadline: [(rule, instances)]."""
@@ -98,6 +126,8 @@ class Key:
         touches = tuple(map(id, standing)), profile.get("zone"), profile.get("country")
         answer = []
         for rule in self.rules:
+            if "over" in rule:
+                continue
             on_facts = rule["kind"] == "eligibility" or "subject" in rule
             key = (*touches, self.facts_known) if on_facts else touches
             if "who" in rule or any(isinstance(bound, dict) and "table" in bound for bound in rule.values()):
@@ -108,17 +138,17 @@ class Key:
             answer.append((rule, self.memo[rule["id"]][2]))
         return answer
 
-    def holding(self, now):
-        """The alerts that stand at `now`."""
+    def holding(self, now, found):
+        """The alerts that stand at `now`, of what was found."""
         rows, said = {}, self.notes()
         scope = self.scope if self.scope in ("hcp", "account", "actor") else "declared"
-        for rule, instances in self.found(now):
+        for rule, instances in found:
             for found in kinds.holding(instances, now):
                 evidence = [touch.get("was", touch) for touch in found.evidence]
                 phase = phase_of(evidence, now)
                 rows[place_of(found.rule, found.instance)] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
-                    unit=found.unit, evidence=evidence, other_currency=found.other_currency, kind=rule["kind"],
+                    unit=found.unit, evidence=evidence, other_currency=found.other_currency, kind=rule["kind"], way=found.ways[0],
                     flags=notes.flags(said, said and alert_id(rule["id"], scope, self.key, found.instance), now),
                     facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, found.rule, self.view()))
         return rows
@@ -128,6 +158,9 @@ class Key:
         plan at another time was rescheduled; whatever else is known differently now was corrected."""
         causes = set()
         for member in row["evidence"]:
+            if "counted" in member:
+                causes.add(self.cause_of_counted(member))
+                continue
             current = self.latest(member["hcp_id"], engagement_of(member))
             if current["phase"] == "cancelled":
                 causes.add("cancelled")
@@ -141,6 +174,20 @@ class Key:
             if cause in causes:
                 return cause
         return "corrected"
+
+    def physician(self, hcp):
+        return self
+
+    def cause_of_counted(self, member):
+        """Of an alert that was counted: why it went, or that it is another one now."""
+        holder = self.physician(member["hcp_id"])
+        current = holder.counted.get(member["engagement_id"])
+        if current is None:
+            return next(holder.alerts[place]["cause"] for place in (member["counted"], elsewhere(member["counted"]))
+                        if place in holder.alerts)
+        gone = (member["hcp_id"], member["engagement_id"]) not in self.versions()
+        moved = current["phase"] == "planned" and touch_time(current) != touch_time(member)
+        return "rescheduled" if moved and not gone else "corrected"
 
     def keep_final(self, rows, now):
         """What is known later of facts changes no alert about what is older than the allowed lateness."""
@@ -160,9 +207,12 @@ class Key:
         self.look(self.now, "policy")
 
     def look(self, now, cause=None):
-        rows = self.holding(now)
+        rows = self.holding(now, self.found(now))
         self.keep_final(rows, now)
-        for instance, row in self.open.items():
+        if self.scope == "hcp":
+            self.counted = self.count(rows)
+        rows.update(self.holding(now, self.counting()))
+        for instance, row in sorted(self.open.items(), key=lambda item: any("counted" in t for t in item[1]["evidence"])):
             if instance not in rows:
                 phase = row["phase"] if cause else phase_of(row["evidence"], now)
                 moved = elsewhere(instance) in rows  # it holds as before, by a rule in another mode
@@ -177,7 +227,8 @@ class Key:
 
     def timers(self):
         """The moments at which something changes by itself: plans lapse, deadlines pass. With how many do at once."""
-        plans = (self.lapse_time(v) for v in self.versions().values() if v["phase"] == "planned")
+        plans = (self.lapse_time(v) for v in self.versions().values()
+                 if v["phase"] == "planned" and "counted" not in v)
         deadlines = (found.since + 1 for _, instances in self.found(self.now) for found in instances
                      if found.since is not None)
         judged = (kinds.coverage_due(rule, self.zone({}), self.now) for rule in self.rules

@@ -347,7 +347,7 @@ def random_markets(rng, rule):
              "resolve_within": spans("2 d", "7 d", "30 d"), "plus": [6 * HOUR, 24 * HOUR, 48 * HOUR],
              "limit": [0, 1, 2, 3] if rule["kind"] == "frequency" else [0, 10, 100, 200], "at_least": [1, 2, 3],
              "severity": LEVELS, "mode": MODES}
-    keys = [key for key in pools if key in rule and not (key == "mode" and "axis" in rule) and not (isinstance(rule[key], dict) and "table" in rule[key])
+    keys = [key for key in pools if key in rule and not (key == "mode" and ("axis" in rule or "over" in rule)) and not (isinstance(rule[key], dict) and "table" in rule[key])
             and not (key == "window" and rule.get("period") == "from_first")]
     for name in rng.sample(("EU", "DE", "US"), rng.choice([0, 0, 1, 2, 3])):
         rule.setdefault("changes", {})[name] = {key: rng.choice(pools[key])
@@ -411,12 +411,42 @@ def use_table(rng, rule, start, days):
     return lines
 
 
+def countable(rule):
+    """Which of a rule's members others may count it by."""
+    if "over" in rule or "subject" in rule or "period" in rule or rule["kind"] == "coverage":
+        return ""
+    return {"requires": "b", "absence": "a", "frequency": "a", "budget": "a", "eligibility": "a"}.get(rule["kind"], "ab")
+
+
+def random_counting(rng, rules, first, start, days, scopes):
+    """Rules that count the alerts of others, and those of other keys what they count."""
+    added = []
+    for number in range(rng.choice([0, 1, 2])):
+        known = [rule for rule in rules if countable(rule) and rule.get("scope", "hcp") == "hcp"]
+        if scopes:
+            known = [random_rule(rng, first + 10 + number, rng.choice(["sequence", "proximity", "overlap", "frequency rolling"]),
+                                 start, days, ())]
+            known[0].pop("without", None)
+            added += known
+        if known:
+            other = rng.choice(known)
+            rule = random_rule(rng, first + number, rng.choice(["frequency rolling", "frequency calendar", "frequency first"]),
+                               start, days, scopes)
+            rule.pop("axis", None)
+            rule["mode"] = "alert" if rule["mode"] == "block" else rule["mode"]
+            if rng.random() < 0.6:
+                rule["of"] = {}
+            added.append(dict(rule, over={"rule": other["id"], "of": rng.choice(countable(other))}))
+    return added
+
+
 def random_policy(rng, variants, start, days, lateness=None, scopes=()):
     """Some rules of different kinds, of scope hcp or of these."""
     variants = [v for v in variants
                 if not scopes or VARIANTS[v] not in ("eligibility", "coverage") and v not in ("expiry", "contradiction")]
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
     rules = [random_rule(rng, i, variant, start, days, scopes) for i, variant in enumerate(chosen)]
+    rules += random_counting(rng, rules, 400, start, days, scopes)
     limits = [line for rule in rules
               if "subject" not in rule and not scopes and rng.random() < 0.15 for line in use_table(rng, rule, start, days)]
     for rule in rules:
@@ -453,6 +483,9 @@ def next_policy(rng, variants, policy, start, days):
             rules.append(dict(other, id=rule["id"]))
     for number in range(3):
         rules.append(random_rule(rng, 100 + number, rng.choice(variants), start, days, ()))
+    sides = {rule["id"]: countable(rule) for rule in rules}
+    rules = [rule for rule in rules if "over" not in rule or rule["over"]["of"] in sides.get(rule["over"]["rule"], "")]
+    rules += random_counting(rng, rules, 500, start, days, ())
     return dict(policy, rules=rules, limits=[line for line in policy["limits"] if line["rule"] in same], planned_grace=rng.choice([policy["planned_grace"], 6 * HOUR, 3 * MS_DAY]),
                 joint_within=rng.choice([policy["joint_within"], HOUR]))
 

@@ -29,7 +29,7 @@ class Physician(alerts.Key):
         self.outside = False   # something came that would change what need not be held any more
 
     def versions(self):
-        return {(self.key, engagement): version for engagement, version in self.winners.items()}
+        return {(self.key, engagement): version for engagement, version in (*self.winners.items(), *self.counted.items())}
 
     def records(self):
         """What the profile and the events say, in no order that matters."""
@@ -154,6 +154,9 @@ class Shared(alerts.Key):
     def latest(self, hcp, engagement):
         return self.physicians[hcp].winners[engagement]
 
+    def physician(self, hcp):
+        return self.physicians[hcp]
+
     def notes(self):
         place = "%s:%s" % (self.scope, self.key)
         return [note for physician in self.physicians.values() for note in physician.said() if notes.about(note) == place]
@@ -189,7 +192,7 @@ class Shared(alerts.Key):
     def versions(self):
         found = {}
         for hcp, physician in self.physicians.items():
-            for engagement, version in physician.winners.items():
+            for engagement, version in (*physician.winners.items(), *physician.counted.items()):
                 seen = self.own(version)
                 if seen is not None:
                     found[hcp, engagement] = seen
@@ -248,7 +251,23 @@ def world(records, policy, partitions=1, advance=None, publish=None):
     scopes = {rule.get("scope", "hcp") for rule in policy["rules"]} - {"hcp"}
     assert partitions == 1 or not scopes
     nows, ends = clock(records, partitions, lambda hcp: murmur2_partition(hcp, partitions))
-    physicians, shared = {}, {}
+    physicians, shared, told = {}, {}, {}
+    counts = any("over" in rule for rule in policy["rules"]) and scopes
+
+    def count(changed, now):
+        """What is counted now of each physician's alerts, and was not, or the other way: other keys see it."""
+        for hcp, physician in physicians.items():
+            before, told[hcp] = told.get(hcp, {}), physician.counted
+            for name in before.keys() | told[hcp].keys():
+                versions = before.get(name), told[hcp].get(name)
+                for scope, other in {(scope, other) for v in versions if v is not None and versions[0] != versions[1]
+                                     for scope in scopes for other in keys_of(v, scope, policy)}:
+                    of(scope, other).attended.add(hcp)
+                    if (scope, other) in changed:  # it is told of one after the other
+                        of(scope, other).crowded.add(now)
+                        of(scope, other).maybe = {
+                            i for i, row in of(scope, other).alerts.items() if row["status"] == "retracted"}
+                    changed.add((scope, other))
 
     def of(scope, key):
         return shared.setdefault((scope, key), Shared(scope, key, policy, physicians))
@@ -280,11 +299,16 @@ def world(records, policy, partitions=1, advance=None, publish=None):
                 scope, other = notes.about(note).split(":", 1)
                 if scope in scopes:
                     changed.add((scope, other))
+        for physician in physicians.values() if counts else ():
+            if physician.now is not None:
+                physician.advance(now)
+        count(changed, now)
         for place in changed:
             of(*place).see(now, True)
     for hcp, physician in physicians.items():
         end = ends[murmur2_partition(hcp, partitions) if partitions > 1 else 0]
         physician.advance(end if advance is None else max(end, advance))
+    count(set(), ends[0] if advance is None else max(ends[0], advance))
     for holder in shared.values():
         holder.see(ends[0] if advance is None else max(ends[0], advance), True)
     return {**{("hcp", hcp): physician for hcp, physician in physicians.items()}, **shared}

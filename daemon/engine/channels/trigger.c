@@ -43,8 +43,10 @@ static bool ask(const struct jd_step *step, const struct jd_alert *alert, struct
 {
     const struct jd_event *events = alert->evidence.items;
     *out = (struct question){.alert = alert};
-    for (uint32_t i = 0; i < alert->evidence.count; i++)
-        if (events[i].phase == JD_PHASE_PLANNED && jd_touch_time(&events[i]) > step->now &&
+    for (uint32_t i = 0; i < alert->evidence.count;
+         i++) /* what is no event, an alert that is counted, is no touch */
+        if (events[i].phase == JD_PHASE_PLANNED && jd_event_type_of(events[i].type) != NULL &&
+            jd_touch_time(&events[i]) > step->now &&
             jd_role_function(events[i].actor.role) == JD_FUNCTION_COMMERCIAL &&
             (out->touch == NULL || later_touch(&events[i], out->touch)))
             out->touch = &events[i];

@@ -71,7 +71,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     instance->limit = (struct jd_decimal){b != NULL ? deadline - a->time : 1, 0};
     instance->within = within;
     instance->unit = b != NULL ? JD_UNIT_MS : JD_UNIT_TOUCHES;
-    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+    jd_instance_weigh(rule, instance, &reading, 1);
 }
 
 void jd_absence_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

@@ -9,6 +9,7 @@
 #include "engine/audiences.h"
 #include "engine/conflicts/evidence.h"
 #include "engine/conflicts/kinds.h"
+#include "engine/conflicts/over.h"
 #include "engine/conflicts/telling.h"
 #include "engine/ids.h"
 #include "engine/notes.h"
@@ -164,6 +165,7 @@ static const struct jd_alert *retract(struct jd_step *step, const struct jd_aler
     alert->status = JD_STATUS_RETRACTED;
     alert->cause = (uint8_t)cause;
     alert->policy = step->program->hash;
+    jd_over_note_gone(step, jd_rule_named(step->program, held->rule), alert);
     /* It leaves with its members; without any, when it would have been final and its fact is known no more. */
     publish(step, alert,
             held->evidence_count > 0
@@ -199,10 +201,10 @@ static void hold(struct jd_step *step, const struct jd_rule *rule, const struct 
     jd_notes_put(step, &alert);
     if (stands(held) && moves(held, &alert))
         held = retract(step, held, cause);
-    if (!stands(held)) {
-        if (due <= step->now)
-            return;
-    } else if (unchanged(step, held, &alert)) {
+    if (!stands(held) && due <= step->now)
+        return;
+    jd_over_note(step, rule, &alert, instance);
+    if (stands(held) && unchanged(step, held, &alert)) {
         put_off(step, held, due); /* what is told stays; its end may be another, by another zone or policy */
         return;
     }

@@ -24,7 +24,7 @@ const struct jd_conflict_kind jd_conflict_kinds[] = {
     {
         .name = "frequency",
         .required = JD_TAKES_OF,
-        .optional = COMMON | COUNTED | JD_TAKES_COUNT,
+        .optional = COMMON | COUNTED | JD_TAKES_COUNT | JD_TAKES_OVER,
         .more = JD_TAKES_WINDOW,
         .less = JD_TAKES_LIMIT,
         .find = jd_frequency_find,

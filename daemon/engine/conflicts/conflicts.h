@@ -38,6 +38,7 @@ enum jd_parameter {
     JD_TAKES_COVERAGE = 1u << 23,   /* who:, at_least:, period:, on_track: */
     JD_TAKES_LINK = 1u << 24,       /* link: */
     JD_TAKES_AXIS = 1u << 25,       /* axis: */
+    JD_TAKES_OVER = 1u << 26,       /* over: */
     JD_TAKES_REQUIRE = 1u << 27,    /* require: */
     JD_TAKES_SUBJECT = 1u << 28,    /* subject: */
     JD_TAKES_LEAD = 1u << 29,       /* lead: */
@@ -54,6 +55,7 @@ struct jd_instance {
     enum jd_alert_status status; /* NONE: it does not hold; what follows up to `deadline` is not set */
     const struct jd_touch *const *members; /* in time order; ties: engagement key */
     uint32_t member_count;
+    const struct jd_touch *a, *b; /* of the members, as the rule names them, `of` is a; NULL: it has none */
     enum jd_alert_phase phase;
     enum jd_severity severity;
     struct jd_decimal observed, limit;

@@ -86,7 +86,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *rule, const str
     instance->limit = bounds.limit;
     instance->unit = JD_UNIT_TOUCHES;
     instance->horizon = period->end * JD_DAY + JD_ZONES_APART;
-    instance->severity = jd_severity_of(rule, instance, &none, 1);
+    jd_instance_weigh(rule, instance, &none, 1);
 }
 
 void jd_coverage_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

@@ -25,5 +25,5 @@ void jd_eligibility_find(struct jd_touches *view, const struct jd_rule *rule, st
     instance->horizon = x->time;
     instance->observed.scale = instance->limit.scale = JD_DECIMAL_NONE;
     instance->version = jd_rule_version(view, rule, x);
-    instance->severity = jd_severity_of(instance->version, instance, &reading, 1);
+    jd_instance_weigh(instance->version, instance, &reading, 1);
 }

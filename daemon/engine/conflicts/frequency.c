@@ -175,8 +175,8 @@ static void hold(struct jd_touches *view, const struct jd_rule *rule, const stru
     instance->within = bounds->within;
     instance->unit = unit_of(rule);
     instance->other_currency = tally->other_currency;
-    instance->horizon = horizon;
-    instance->severity = jd_severity_of(rule, instance, reading, 1);
+    instance->horizon = horizon + rule->over_ms;
+    jd_instance_weigh(rule, instance, reading, 1);
     instance->version = rule;
 }
 

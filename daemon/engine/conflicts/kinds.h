@@ -104,9 +104,10 @@ void jd_members_sort(struct jd_members *list);
 /* PREVENTABLE while a member is planned and its time lies ahead. */
 enum jd_alert_phase jd_members_phase(const struct jd_touch *const *members, uint32_t count, jd_time now);
 
-/* The first case that holds for some reading. Phase and observed of the instance are set. */
-enum jd_severity jd_severity_of(const struct jd_rule *rule, const struct jd_instance *instance,
-                                const struct jd_reading *readings, uint32_t count);
+/* Its severity, by the first case that holds for some reading, and its a and b, by the first reading. Phase and
+ * observed of the instance are set. */
+void jd_instance_weigh(const struct jd_rule *rule, struct jd_instance *instance,
+                       const struct jd_reading *readings, uint32_t count);
 
 /* Appends an instance with one part, or more, that does not hold. */
 struct jd_instance *jd_instances_add(struct jd_instances *list, const struct jd_str *parts, uint32_t count);

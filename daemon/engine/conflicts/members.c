@@ -275,6 +275,16 @@ static bool way_of(struct jd_touches *view, const struct jd_rule *rule, struct j
     return false;
 }
 
+/* The one with the earlier a comes first. */
+static void order_ways(struct jd_reading ways[2], uint32_t count)
+{
+    if (count < 2 || jd_touch_order(ways[1].a, ways[0].a) >= 0)
+        return;
+    struct jd_reading swap = ways[0];
+    ways[0] = ways[1];
+    ways[1] = swap;
+}
+
 uint32_t jd_pair_ways(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,
                       struct jd_touch *y, struct jd_reading ways[2])
 {
@@ -290,15 +300,12 @@ uint32_t jd_pair_ways(struct jd_touches *view, const struct jd_rule *rule, struc
         if (jd_touch_is(view, rule, y, JD_SELECTOR_A) && jd_touch_is(view, rule, x, JD_SELECTOR_B) &&
             jd_touches_linked(rule, y, x))
             ways[found++] = (struct jd_reading){y, x};
+        order_ways(ways, found);
         return found;
     }
     uint32_t count = way_of(view, rule, x, y, &ways[0]);
     count += way_of(view, rule, y, x, &ways[count]);
-    if (count == 2 && jd_touch_order(ways[1].a, ways[0].a) < 0) {
-        struct jd_reading swap = ways[0];
-        ways[0] = ways[1];
-        ways[1] = swap;
-    }
+    order_ways(ways, count);
     return count;
 }
 
@@ -397,8 +404,8 @@ static bool spans(const struct jd_span *within, const struct jd_reading *reading
            (a != NULL && b != NULL && jd_span_distance(within, a->time, a->zone, b->time, b->zone).inside);
 }
 
-enum jd_severity jd_severity_of(const struct jd_rule *rule, const struct jd_instance *instance,
-                                const struct jd_reading *readings, uint32_t count)
+static enum jd_severity severity_of(const struct jd_rule *rule, const struct jd_instance *instance,
+                                    const struct jd_reading *readings, uint32_t count)
 {
     for (uint32_t i = 0; i < rule->severity_count; i++) {
         const struct jd_severity_case *c = &rule->severities[i];
@@ -412,6 +419,14 @@ enum jd_severity jd_severity_of(const struct jd_rule *rule, const struct jd_inst
                 return c->severity;
     }
     return JD_SEVERITY_MEDIUM;
+}
+
+void jd_instance_weigh(const struct jd_rule *rule, struct jd_instance *instance,
+                       const struct jd_reading *readings, uint32_t count)
+{
+    instance->severity = severity_of(rule, instance, readings, count);
+    instance->a = readings[0].a;
+    instance->b = readings[0].b;
 }
 
 /* ---- instances ---- */
@@ -429,7 +444,7 @@ struct jd_instance *jd_instances_add(struct jd_instances *list, const struct jd_
 struct jd_instance *jd_instances_bearer(struct jd_touches *view, struct jd_instances *list,
                                         struct jd_touch *bearer)
 {
-    if (bearer->class != JD_CLASS_TOUCH) /* its name is in its body */
+    if (bearer->class != JD_CLASS_TOUCH && bearer->class != JD_CLASS_ALERT) /* its name is in its body */
         jd_touch_load(view, bearer);
     struct jd_str *name = jd_arena_alloc(list->arena, sizeof *name);
     *name = jd_touch_name(bearer, view->arena);

@@ -46,7 +46,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     found->limit = (struct jd_decimal){0, 0};
     found->unit = JD_UNIT_MS;
     found->version = jd_way_version(view, rule, &ways[0]);
-    found->severity = jd_severity_of(found->version, found, ways, count);
+    jd_instance_weigh(found->version, found, ways, count);
 }
 
 void jd_overlap_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

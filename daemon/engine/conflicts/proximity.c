@@ -65,7 +65,7 @@ static void look(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     found->limit = (struct jd_decimal){distance.limit, 0};
     found->unit = distance.unit;
     found->version = jd_way_version(view, rule, &ways[0]);
-    found->severity = jd_severity_of(found->version, found, ways, count);
+    jd_instance_weigh(found->version, found, ways, count);
     found->within = within_of(view, rule, &ways[0]);
 }
 

@@ -45,7 +45,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     instance->limit = (struct jd_decimal){1, 0};
     instance->unit = JD_UNIT_TOUCHES;
     instance->within = within;
-    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+    jd_instance_weigh(rule, instance, &reading, 1);
 }
 
 void jd_requires_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

@@ -74,7 +74,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
     instance->limit = (struct jd_decimal){distance.limit, 0};
     instance->unit = distance.unit;
     instance->within = within;
-    instance->severity = jd_severity_of(rule, instance, &reading, 1);
+    jd_instance_weigh(rule, instance, &reading, 1);
 }
 
 void jd_sequence_find(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *x,

@@ -63,7 +63,7 @@ static void hold(struct jd_touches *view, const struct jd_rule *rule, struct jd_
     instance->facts = (struct jd_list){reads->items, reads->count};
     instance->horizon = horizon;
     instance->observed.scale = instance->limit.scale = JD_DECIMAL_NONE;
-    instance->severity = jd_severity_of(rule, instance, &none, 1);
+    jd_instance_weigh(rule, instance, &none, 1);
 }
 
 static struct jd_str state_of(const struct jd_fact_record *record)

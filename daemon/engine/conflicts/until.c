@@ -57,7 +57,7 @@ static void judge(struct jd_touches *view, const struct jd_rule *central, struct
         instance->observed = (struct jd_decimal){b->time - a->time, 0};
         instance->limit = (struct jd_decimal){last - a->time, 0};
         instance->unit = JD_UNIT_MS;
-        instance->severity = jd_severity_of(rule, instance, &reading, 1);
+        jd_instance_weigh(rule, instance, &reading, 1);
         return;
     }
 }

@@ -38,6 +38,7 @@ static const struct table tables[] = {
     {"consent", "channels.yaml", "channels:\n  - channel: email\n    consent:\n", 6, jd_consent_keys,
      ",default,"},
     {"trigger", "channels.yaml", "trigger:\n", 2, jd_trigger_keys, ",valid_for,"},
+    {"over", "conflicts.yaml", "- kind: frequency\n  over:\n", 4, jd_over_keys, ",rule,of,"},
     {"assignee", "conflicts.yaml", "- kind: proximity\n  assignee:\n", 4, jd_assignee_keys, ",owner,"},
     {"audiences", "policy.yaml", "name: x\naudiences:\n", 2, jd_audiences_keys, ","},
 };

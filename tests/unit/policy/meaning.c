@@ -14,6 +14,10 @@ TestSuite(meaning, .fini = scratch_done, .timeout = 120);
 /* A rule of a kind up to what a row adds; rows begin in line 5. */
 #define PAIR "- id: r\n  version: 1\n  severity: low\n  kind: proximity\n"
 #define COUNT "- id: r\n  version: 1\n  severity: low\n  kind: frequency\n"
+#define OTHER                                                                                                \
+    "- id: q\n  version: 1\n  severity: low\n  kind: frequency\n  of: {}\n  limit: 1\n  window: 1d\n"
+#define MONTHLY                                                                                              \
+    "- id: q\n  version: 1\n  severity: low\n  kind: frequency\n  of: {}\n  limit: 1\n  period: month\n"
 #define SUM "- id: r\n  version: 1\n  severity: low\n  kind: budget\n"
 #define AFTER "- id: r\n  version: 1\n  severity: low\n  kind: sequence\n"
 #define ANSWER "- id: r\n  version: 1\n  severity: low\n  kind: absence\n"
@@ -41,6 +45,27 @@ static const struct {
      "such as window: 14d"},
     {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  report: each\n", 8, 3,
      "goes with period: only", "has an alert already"},
+    /* Alerts that are counted. */
+    {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: s, of: a }\n" OTHER, 8, 17,
+     "over: there is no rule \"s\"", "q"},
+    {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: r, of: a }\n", 8, 17,
+     "over: \"r\": the rule counts alerts itself", "count what that one counts"},
+    {"conflicts.yaml",
+     COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: q, of: a }\n" OTHER "  scope: actor\n", 8, 17,
+     "a scope other than hcp is not supported", "scope: hcp, the default"},
+    {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: q, of: b }\n" OTHER, 8, 17,
+     "an alert of its kind has no such touch", "of: a"},
+    {"conflicts.yaml", COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: q, of: a }\n" MONTHLY, 8,
+     17, "its alerts are not about one touch", "of frequency over a window"},
+    {"conflicts.yaml",
+     COUNT "  of: { type: call.completed }\n  limit: 2\n  window: 7d\n  over: { rule: q, of: a }\n" OTHER, 5,
+     3, "of: type does not go with over:", "the other rule's alert"},
+    {"conflicts.yaml",
+     COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: q, of: a }\n  mode: block\n" OTHER, 8, 3,
+     "over: does not go with mode: block", "block by the rule"},
+    {"conflicts.yaml",
+     COUNT "  of: {}\n  limit: 2\n  window: 7d\n  over: { rule: q, of: a }\n  axis: recorded_at\n" OTHER, 9,
+     3, "axis: does not go with over:", "at the time of their touches"},
     {"conflicts.yaml",
      COUNT "  of: {}\n  limit: 2\n  axis: recorded_at\n  window: 7d\n  period: from_first\n", 7, 3,
      "axis: goes with window:", "such as window: 30m"},

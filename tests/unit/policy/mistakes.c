@@ -181,7 +181,7 @@ Test(mistakes, in_rules)
         {"who: {}", 2, 3, "who: is not taken by kind proximity", NULL},
         {"link: answers", 2, 9, "link: expected responds_to", NULL},
         {"axis: recorded_at", 2, 3, "axis: is not taken by kind proximity", "frequency, budget"},
-        {"over: { rule: x, of: a }", 2, 3, "is not supported by this version", NULL},
+        {"over: { rule: x, of: a }", 2, 3, "over: is not taken by kind proximity", "frequency"},
         {"within: 7", 2, 11, "expected a span of time", "write the unit: 7h or 7d"},
         {"within: -7d", 2, 11, "expected a span of time", NULL},
         {"within: 7 d", 2, 11, "expected a span of time", NULL},
