@@ -157,6 +157,11 @@ static bool stands(const struct jd_alert *alert)
 }
 
 /* Gives what is held then. */
+static bool is_about_fact(const struct jd_alert *alert)
+{
+    return alert->evidence_count == 0 && alert->facts.count > 0;
+}
+
 static const struct jd_alert *retract(struct jd_step *step, const struct jd_alert *held, enum jd_cause cause)
 {
     struct jd_alert *alert = jd_arena_alloc(step->arena, sizeof *alert);
@@ -166,9 +171,9 @@ static const struct jd_alert *retract(struct jd_step *step, const struct jd_aler
     alert->cause = (uint8_t)cause;
     alert->policy = step->program->hash;
     jd_over_note_gone(step, jd_rule_named(step->program, held->rule), alert);
-    /* It leaves with its members; without any, when it would have been final and its fact is known no more. */
+    /* It leaves with its members, or with its fact; without either, when it would have been final. */
     publish(step, alert,
-            held->evidence_count > 0
+            held->evidence_count > 0 || is_about_fact(held)
                 ? JD_NEVER
                 : jd_state_slot(step->state, JD_ENTRY_ALERT, 0, held->alert_id, step->arena)->due);
     return alert;
@@ -722,22 +727,9 @@ void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot)
 
 /* ---- the end of alerts ---- */
 
-/* A retracted alert about a fact: as long as that is known the alert may come back, under the next revision. */
-static bool may_come_back(struct jd_step *step, const struct jd_alert *alert)
-{
-    const struct jd_rule *rule = jd_rule_named(step->program, alert->rule);
-    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
-    return !stands(alert) && rule != NULL && rule->subject != JD_FACT_NONE &&
-           jd_subject_is_held(&view, &alert->instance);
-}
-
 static void close_alert(struct jd_step *step, const struct jd_slot *slot)
 {
     struct jd_alert alert = *jd_slot_alert(step->key, slot, step->arena);
-    if (may_come_back(step, &alert)) {
-        put_off(step, &alert, step->now + step->program->allowed_lateness_ms + 1);
-        return;
-    }
     jd_step_delete(step, slot);
     if (!stands(&alert))
         return;
@@ -826,19 +818,28 @@ static bool has_version(struct jd_step *step, const struct jd_rule *rule, const 
            was_member(step, rule, alert, engagement);
 }
 
+/* Is it a retracted alert about a fact of which nothing is known any more? Before, it may come back, under the next
+ * revision. */
+static bool is_forgotten(struct jd_touches *view, const struct jd_alert *alert)
+{
+    return !stands(alert) && is_about_fact(alert) && !jd_subject_is_held(view, &alert->instance);
+}
+
 void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement)
 {
+    struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
+    const bool fact = engagement->class == JD_CLASS_FACT;
     struct items gone = {0}; /* closing changes the slots */
     uint32_t from, to;
     uint32_t member = jd_filter_bits(jd_hash32(jd_engagement_key(&engagement->event, step->arena)));
     jd_state_range(step->state, JD_ENTRY_ALERT, &from, &to);
     for (; from < to; from++) {
         const struct jd_slot *slot = &step->state->slots[from];
-        if ((slot->filter & member) != member)
+        if ((slot->filter & member) != member && !(fact && slot->filter == 0))
             continue;
         const struct jd_alert *alert = jd_slot_alert(step->key, slot, step->arena);
         const struct jd_rule *rule = jd_rule_named(step->program, alert->rule);
-        if (has_version(step, rule, alert, engagement))
+        if (has_version(step, rule, alert, engagement) || (fact && is_forgotten(&view, alert)))
             items_add(step, &gone, (struct item){.rule = rule, .alert = alert});
     }
     for (uint32_t i = 0; i < gone.count; i++)
