@@ -2,8 +2,7 @@
 # run.sh [SUITE…]: runs the suites of tests/suites (all without arguments), each with its time limit, shows
 # progress, and ends with one line `N passed, N failed, N skipped`. Exit code 1 on any failure.
 #
-# Three lanes run side by side: what computes, what uses services, and what mostly waits for services to die and
-# come back; ONE_LANE=1 runs everything in turn.
+# Three run side by side, each taking the next of the list when it is done; ONE_LANE=1 runs everything in turn.
 #
 # A suite tells its counts by Criterion's synthesis lines, by TAP lines, or by lines
 # `N passed, N failed, N skipped`. One that dies, overruns its time or tells nothing counts as one failure.
@@ -61,24 +60,24 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 trap 'kill $(jobs -p) 2>/dev/null; wait; exit 143' TERM INT
 wanted=" $* "
-lane() { # NUMBER: its suites one after the other
-    local name limit lane command
-    while IFS='|' read -r name limit lane command; do
+exec 8<tests/suites 9<"$results"
+lane() { # takes one suite after the other
+    local name limit command
+    while flock 9 && IFS='|' read -r name limit command <&8; do
+        flock -u 9
         name=${name// /}
         case $name in '' | '#'*) continue ;; esac
         [ "$wanted" = "  " ] || [[ $wanted = *" $name "* ]] || continue
-        [ -n "${ONE_LANE:-}" ] || [ "${lane// /}" = "$1" ] || continue
         suite "$name" "${limit// /}" "$command"
-    done <tests/suites
+    done
+    flock -u 9
 }
-if [ -n "${ONE_LANE:-}" ]; then
-    lane 0
-else
-    lane 1 &
-    lane 2 &
-    lane 3 &
-    wait
+lane &
+if [ -z "${ONE_LANE:-}" ]; then
+    lane &
+    lane &
 fi
+wait
 read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$results")
 echo "in $((SECONDS - started)) s; logs in $logs"
 echo "$passed passed, $failed failed, $skipped skipped"
