@@ -485,6 +485,7 @@ def next_policy(rng, variants, policy, start, days):
         rules.append(random_rule(rng, 100 + number, rng.choice(variants), start, days, ()))
     sides = {rule["id"]: countable(rule) for rule in rules}
     rules = [rule for rule in rules if "over" not in rule or rule["over"]["of"] in sides.get(rule["over"]["rule"], "")]
+    same &= {rule["id"] for rule in rules}
     rules += random_counting(rng, rules, 500, start, days, ())
     return dict(policy, rules=rules, limits=[line for line in policy["limits"] if line["rule"] in same], planned_grace=rng.choice([policy["planned_grace"], 6 * HOUR, 3 * MS_DAY]),
                 joint_within=rng.choice([policy["joint_within"], HOUR]))
