@@ -20,7 +20,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "shard/journal.h"
+#include "shard/journal_end.h"
 #include "shard/layout.h"
 #include "shard/recovery.h"
 #include "shard/worker.h"
@@ -28,13 +28,8 @@
 enum {
     COMMITTED_TIMEOUT_MS = 1000, /* unstable for longer: look for the open transaction */
     EDGES_TIMEOUT_MS = 3000,
-    STALL_MS = 10000, /* no progress in the journal: try again later */
-    OPEN_MS = 1000,   /* the journal's end stays behind an open transaction for so long */
-    END_TIMEOUT_MS = 5000,
     RETRY_MIN_MS = 100,
     RETRY_MAX_MS = 2000,
-    READ_AT_ONCE = 256,
-    PRODUCER_TIMEOUT_MS = 10000,
 };
 
 /* How an attempt goes on. */
@@ -56,81 +51,7 @@ static enum step wait_for(struct jd_worker *worker, struct jd_shard *shard, cons
     return STEP_WAIT;
 }
 
-bool jd_worker_open_producer(struct jd_worker *worker, struct jd_error *err)
-{
-    if (worker->producer_ready)
-        return true;
-    if (worker->producer == NULL) {
-        struct jd_topic_limit topics[JD_OUT_COUNT];
-        uint32_t count = 0;
-        for (int i = 0; i < JD_OUT_COUNT; i++)
-            if (worker->shared->outs[i].topic != NULL) {
-                worker->out_index[i] = count;
-                topics[count++] = worker->shared->outs[i];
-            }
-        const struct jd_producer_config config = {worker->transactional_id, 0, topics, count};
-        worker->producer = jd_producer_open(&worker->shared->kafka, &config, PRODUCER_TIMEOUT_MS, err);
-        if (worker->producer == NULL)
-            return false;
-    }
-    enum jd_kafka_status status = jd_producer_init(worker->producer, PRODUCER_TIMEOUT_MS, err);
-    if (status != JD_KAFKA_OK && status != JD_KAFKA_RETRY) {
-        jd_producer_close(worker->producer);
-        worker->producer = NULL;
-    }
-    worker->producer_ready = status == JD_KAFKA_OK;
-    return worker->producer_ready;
-}
-
 /* ---- 2: predecessors -------------------------------------------------------------------------- */
-
-/* The transactional id of the transaction that holds back the journal's last stable offset; absent: none is
- * visible. Scratch. */
-static struct jd_str open_transaction(struct jd_worker *worker, const struct jd_shard *shard)
-{
-    struct jd_str id = {0};
-    struct jd_error ignored = {0};
-    const char *topic = worker->shared->outs[JD_OUT_JOURNAL].topic;
-    struct jd_position end = {topic, shard->partition, JD_OFFSET_NONE};
-    if (jd_reader_edges(worker->reader, JD_EDGE_END, &end, 1, EDGES_TIMEOUT_MS, &ignored) != JD_KAFKA_OK)
-        return id;
-    struct jd_fetch *fetch = jd_reader_start(worker->tail, topic, shard->partition, end.offset, &ignored);
-    int64_t deadline = jd_clock_mono() + EDGES_TIMEOUT_MS;
-    while (fetch != NULL && id.ptr == NULL && jd_clock_mono() < deadline) {
-        struct jd_message message;
-        if (jd_fetch_read(fetch, &message, 1) == 1) {
-            struct jd_header headers[4];
-            int32_t count = jd_message_headers(&message, headers, JD_COUNT(headers));
-            for (int32_t i = 0; i < count && i < (int32_t)JD_COUNT(headers); i++)
-                if (jd_str_eq(headers[i].name, JD_STR(JD_JOURNAL_TXN_HEADER)) && headers[i].value.ptr != NULL)
-                    id = jd_arena_str(&worker->scratch, headers[i].value);
-            jd_message_release(&message);
-        } else if (jd_fetch_is_at_end(fetch) || jd_fetch_status(fetch, &ignored) != JD_KAFKA_OK) {
-            break;
-        } else {
-            jd_worker_nap(worker, 20);
-        }
-    }
-    jd_fetch_stop(fetch);
-    return id;
-}
-
-/* An owner that died inside a transaction holds the shard until the broker ends it (10 s); its id lets us
- * end it now. At most once a takeover: a living owner must not be fenced again and again. */
-static void end_open_transaction(struct jd_worker *worker, struct jd_shard *shard)
-{
-    if (shard->ended_transaction)
-        return;
-    struct jd_arena_mark mark = jd_arena_mark(&worker->scratch);
-    struct jd_str id = open_transaction(worker, shard);
-    struct jd_error err = {0};
-    if (id.ptr != NULL && !jd_str_eq(id, jd_str_of(worker->transactional_id))) {
-        shard->ended_transaction = true;
-        jd_log(JD_LOG_SHARD_WAITS, jd_num("shard", shard->partition), jd_view("ends_transaction_of", id));
-        (void)jd_kafka_end_transaction_of(&worker->shared->kafka, id.ptr, END_TIMEOUT_MS, &err);
-    }
-    jd_arena_rewind(&worker->scratch, mark);
-}
 
 static enum step hear_committed(struct jd_worker *worker, struct jd_shard *shard,
                                 struct jd_position committed[JD_IN_COUNT], struct jd_error *err)
@@ -151,7 +72,7 @@ static enum step hear_committed(struct jd_worker *worker, struct jd_shard *shard
     enum jd_kafka_status status =
         jd_member_committed(worker->member, asked, count, COMMITTED_TIMEOUT_MS, err);
     if (status == JD_KAFKA_RETRY) {
-        end_open_transaction(worker, shard);
+        jd_journal_end_transaction(worker, shard);
         return wait_for(worker, shard, err);
     }
     if (status == JD_KAFKA_RIVAL) {
@@ -265,133 +186,13 @@ static enum step claim_and_load(struct jd_worker *worker, struct jd_shard *shard
 
 /* ---- 5: the journal ---------------------------------------------------------------------------- */
 
-/* What reading the journal found. */
-struct journal_end {
-    struct jd_recovery_facts *facts;
-    struct jd_journal_cursor cursor;
-    bool redo;
-    char first_lineage[JD_ID_SIZE], last_lineage[JD_ID_SIZE];
-    int64_t last_offset; /* of part 1 of the last record */
-    jd_time now;
-    struct jd_shard_position ranges[JD_IN_COUNT];
-    bool has_range[JD_IN_COUNT];
-};
-
-static void copy_id(char id[JD_ID_SIZE], struct jd_str text)
-{
-    size_t size = text.size < JD_ID_SIZE - 1 ? text.size : JD_ID_SIZE - 1;
-    memcpy(id, text.ptr, size);
-    id[size] = '\0';
-}
-
-static bool on_record(struct jd_worker *worker, struct jd_shard *shard, struct journal_end *end,
-                      const struct jd_message *message, struct jd_error *err)
-{
-    struct jd_journal record;
-    struct jd_recovery_facts *facts = end->facts;
-    if (!jd_journal_read(&worker->journal_format, message->value, &worker->scratch, &record, err) ||
-        !jd_journal_follows(&end->cursor, &record, err))
-        return false;
-    if (!facts->journal) {
-        facts->journal = true;
-        facts->first_seq = record.seq;
-        facts->first_offset = message->offset;
-        copy_id(end->first_lineage, record.lineage);
-    }
-    facts->last_seq = record.seq;
-    if (record.part == 1)
-        end->last_offset = message->offset;
-    copy_id(end->last_lineage, record.lineage);
-    end->now = record.now_after;
-    memset(end->has_range, 0, sizeof end->has_range);
-    const struct jd_range *ranges = record.ranges.items;
-    for (uint32_t i = 0; i < record.ranges.count; i++) {
-        int role = jd_shard_role_of(ranges[i].topic);
-        if (role == JD_IN_COUNT)
-            continue;
-        end->has_range[role] = true;
-        end->ranges[role] =
-            (struct jd_shard_position){ranges[i].next_offset, ranges[i].effective_time, JD_OFFSET_NONE};
-    }
-    if (!end->redo)
-        return true;
-    jd_checkpoint_add(shard, record.changes.items, record.changes.count);
-    return jd_journal_redo(shard->fold, &record, err);
-}
-
-static enum step read_records(struct jd_worker *worker, struct jd_shard *shard, struct jd_fetch *fetch,
-                              struct journal_end *end, struct jd_error *err)
-{
-    struct jd_message messages[READ_AT_ONCE];
-    int64_t progress_at = jd_clock_mono();
-    for (;;) {
-        uint32_t count = jd_fetch_read(fetch, messages, READ_AT_ONCE);
-        bool good = true;
-        for (uint32_t i = 0; i < count; i++) {
-            struct jd_arena_mark mark = jd_arena_mark(&worker->scratch);
-            good = good && on_record(worker, shard, end, &messages[i], err);
-            jd_message_release(&messages[i]);
-            jd_arena_rewind(&worker->scratch, mark);
-        }
-        if (!good) {
-            (void)jd_error_wrap(err, "shard %" PRId32, shard->partition);
-            return STEP_REFUSE;
-        }
-        int64_t mono = jd_clock_mono();
-        if (count > 0) {
-            progress_at = mono;
-            continue;
-        }
-        if (jd_fetch_status(fetch, err) != JD_KAFKA_OK)
-            return wait_for(worker, shard, err);
-        bool behind_open = jd_fetch_is_at_end(fetch) && jd_fetch_position(fetch) < end->facts->high;
-        if (jd_fetch_is_at_end(fetch) && !behind_open)
-            return STEP_OK;
-        if (behind_open && mono - progress_at > OPEN_MS) {
-            end_open_transaction(worker, shard);
-            progress_at = jd_clock_mono();
-        }
-        if (mono - progress_at > STALL_MS) {
-            (void)jd_error_set(err, JD_EXIT_UNAVAILABLE, "the journal");
-            return wait_for(worker, shard, err);
-        }
-        if (behind_open && shard->ended_transaction && mono - progress_at > OPEN_MS / 2) {
-            (void)jd_error_set(err, JD_EXIT_UNAVAILABLE, "an open transaction on the journal to end");
-            return wait_for(worker, shard, err);
-        }
-        jd_worker_nap(worker, 10);
-    }
-}
-
-/* Reads from `from` (or the journal's start) to the end. */
 static enum step read_journal(struct jd_worker *worker, struct jd_shard *shard, int64_t from,
-                              struct journal_end *end, struct jd_error *err)
+                              struct jd_journal_end *end, struct jd_error *err)
 {
-    const char *topic = worker->shared->outs[JD_OUT_JOURNAL].topic;
-    struct jd_position low = {topic, shard->partition, JD_OFFSET_NONE}, high = low;
-    struct jd_reader *tail = jd_fault_off("watermark") ? worker->reader : worker->tail;
-    if (jd_reader_edges(tail, JD_EDGE_END, &high, 1, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK ||
-        jd_reader_edges(tail, JD_EDGE_START, &low, 1, EDGES_TIMEOUT_MS, err) != JD_KAFKA_OK)
+    enum jd_journal_reading reading = jd_journal_end_read(worker, shard, from, end, err);
+    if (reading == JD_JOURNAL_LATER)
         return wait_for(worker, shard, err);
-    end->facts->low = low.offset;
-    end->facts->high = high.offset;
-    if (from < low.offset)
-        from = low.offset;
-    if (from >= high.offset)
-        return STEP_OK;
-    struct jd_fetch *fetch = jd_reader_start(worker->reader, topic, shard->partition, from, err);
-    if (fetch == NULL)
-        return STEP_REFUSE;
-    enum step step = read_records(worker, shard, fetch, end, err);
-    jd_fetch_stop(fetch);
-    if (step == STEP_OK && !jd_journal_whole(&end->cursor)) {
-        (void)jd_error_set(err, JD_EXIT_CONFIG, "shard %" PRId32 ": the journal ends within a batch",
-                           shard->partition);
-        return STEP_REFUSE;
-    }
-    end->facts->first_lineage = jd_str_of(end->first_lineage);
-    end->facts->last_lineage = jd_str_of(end->last_lineage);
-    return step;
+    return reading == JD_JOURNAL_READ ? STEP_OK : STEP_REFUSE;
 }
 
 /* ---- after the decision ------------------------------------------------------------------------ */
@@ -506,7 +307,7 @@ static enum step begin_lineage(struct jd_worker *worker, struct jd_shard *shard,
 }
 
 /* REDO, REBUILD: the states are those of the journal's end; positions and policy follow from it. */
-static enum step go_on(struct jd_worker *worker, struct jd_shard *shard, const struct journal_end *end,
+static enum step go_on(struct jd_worker *worker, struct jd_shard *shard, const struct jd_journal_end *end,
                        enum jd_row *row, struct jd_error *err)
 {
     memcpy(shard->lineage, end->last_lineage, sizeof shard->lineage);
@@ -590,7 +391,7 @@ static enum step resume(struct jd_worker *worker, struct jd_shard *shard, struct
         return step;
     JD_CRASH_POINT("takeover.resumed");
     struct jd_recovery_facts facts = {0};
-    struct journal_end end = {.facts = &facts};
+    struct jd_journal_end end = {.facts = &facts};
     step = read_journal(worker, shard, shard->journal_offset, &end, err);
     if (step != STEP_OK)
         return step;
@@ -629,7 +430,7 @@ static enum step take_over(struct jd_worker *worker, struct jd_shard *shard, int
         .image_offset = meta.offset,
         .image_lineage = jd_str_of(meta.lineage),
     };
-    struct journal_end end = {.facts = &facts, .redo = true};
+    struct jd_journal_end end = {.facts = &facts, .redo = true};
     step = read_journal(worker, shard, meta.image ? meta.offset : 0, &end, err);
     if (step != STEP_OK)
         return step;

@@ -30,11 +30,38 @@
 #include "shard/worker.h"
 
 enum {
+    PRODUCER_TIMEOUT_MS = 10000,
     GAP_MS = 20,            /* between a commit and the next first record; see worker.h */
     SEND_TIMEOUT_MS = 5000, /* flush, offsets: below the transaction's own time-out */
     COMMIT_TIMEOUT_MS = 10000,
     ABORT_TIMEOUT_MS = 10000,
 };
+
+bool jd_worker_open_producer(struct jd_worker *worker, struct jd_error *err)
+{
+    if (worker->producer_ready)
+        return true;
+    if (worker->producer == NULL) {
+        struct jd_topic_limit topics[JD_OUT_COUNT];
+        uint32_t count = 0;
+        for (int i = 0; i < JD_OUT_COUNT; i++)
+            if (worker->shared->outs[i].topic != NULL) {
+                worker->out_index[i] = count;
+                topics[count++] = worker->shared->outs[i];
+            }
+        const struct jd_producer_config config = {worker->transactional_id, 0, topics, count};
+        worker->producer = jd_producer_open(&worker->shared->kafka, &config, PRODUCER_TIMEOUT_MS, err);
+        if (worker->producer == NULL)
+            return false;
+    }
+    enum jd_kafka_status status = jd_producer_init(worker->producer, PRODUCER_TIMEOUT_MS, err);
+    if (status != JD_KAFKA_OK && status != JD_KAFKA_RETRY) {
+        jd_producer_close(worker->producer);
+        worker->producer = NULL;
+    }
+    worker->producer_ready = status == JD_KAFKA_OK;
+    return worker->producer_ready;
+}
 
 static enum jd_kafka_status send(struct jd_worker *worker, enum jd_out out, int32_t partition,
                                  const struct jd_outgoing *outgoing, int64_t *offset, struct jd_error *err)

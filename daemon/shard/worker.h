@@ -81,7 +81,10 @@ enum jd_exit jd_worker_join(struct jd_worker *worker, struct jd_error *err);
 
 /* ---- the parts of a worker --------------------------------------------------------------------- */
 
-/* transaction.c: commits the open batches of all shards in one transaction. */
+/* transaction.c. Opens the producer, or ends what it had open when it was fenced; true at once if it is ready.
+ * False: try again later; `err`. */
+JD_MUST_CHECK bool jd_worker_open_producer(struct jd_worker *worker, struct jd_error *err);
+/* Commits the open batches of all shards in one transaction. */
 enum jd_commit {
     JD_COMMIT_NOTHING = 1, /* no batch was open */
     JD_COMMIT_DONE,
@@ -94,7 +97,6 @@ enum jd_commit jd_commit_batches(struct jd_worker *worker, struct jd_error *err)
 /* takeover.c: one attempt for a waiting shard. It becomes LIVE, stays WAITING until retry_at, or: false, and
  * the process must end with `err`. */
 JD_MUST_CHECK bool jd_take_over(struct jd_worker *worker, struct jd_shard *shard, struct jd_error *err);
-JD_MUST_CHECK bool jd_worker_open_producer(struct jd_worker *worker, struct jd_error *err);
 
 /* checkpoint.c */
 void jd_checkpoint_init(struct jd_checkpoint *image);
