@@ -217,11 +217,6 @@ const char *jd_log_code_doc(enum jd_log_code code)
     return codes[code].doc;
 }
 
-enum jd_log_level jd_log_code_level(enum jd_log_code code)
-{
-    return codes[code].level;
-}
-
 uint64_t jd_log_count(enum jd_log_code code)
 {
     pthread_mutex_lock(&out.lock);

@@ -104,7 +104,6 @@ void jd_log_setup(enum jd_log_format format, enum jd_log_level lowest, int fd);
 /* For tables in the documentation. */
 const char *jd_log_code_event(enum jd_log_code code);
 int jd_log_code_number(enum jd_log_code code);
-enum jd_log_level jd_log_code_level(enum jd_log_code code);
 const char *jd_log_code_doc(enum jd_log_code code);
 uint64_t jd_log_count(enum jd_log_code code); /* lines of this code so far, suppressed ones too */
 

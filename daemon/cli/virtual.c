@@ -316,11 +316,6 @@ uint32_t jd_virtual_partition(const struct jd_virtual *virtual, struct jd_str ke
     return (uint32_t)jd_partition_murmur2(key, (int32_t) virtual->count);
 }
 
-jd_time jd_virtual_now(const struct jd_virtual *virtual, uint32_t partition)
-{
-    return jd_fold_now(virtual->lanes[partition].fold);
-}
-
 uint32_t jd_virtual_partitions(const struct jd_virtual *virtual)
 {
     return virtual->count;

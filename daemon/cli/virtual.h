@@ -40,7 +40,6 @@ JD_MUST_CHECK bool jd_virtual_advance(struct jd_virtual *virtual, jd_time to);
 /* Every clock on until no timer is left; where rules look at physicians by themselves, until jd_fold_over. */
 JD_MUST_CHECK bool jd_virtual_drain(struct jd_virtual *virtual);
 
-jd_time jd_virtual_now(const struct jd_virtual *virtual, uint32_t partition);
 uint32_t jd_virtual_partitions(const struct jd_virtual *virtual);
 const struct jd_fold *jd_virtual_fold(const struct jd_virtual *virtual, uint32_t partition);
 uint64_t jd_virtual_timers(const struct jd_virtual *virtual); /* fired so far */

@@ -150,7 +150,8 @@ const struct jd_setting_row jd_setting_rows[] = {
 /* clang-format on */
 const uint32_t jd_setting_row_count = JD_COUNT(jd_setting_rows);
 
-const char *jd_setting_section_help(const char *section)
+/* NULL where it has none. */
+static const char *section_help(const char *section)
 {
     static const char *const help[][2] = {
         {"topics",
@@ -306,7 +307,7 @@ void jd_settings_example(FILE *out)
                 (void)fputs("kafka:\n  bootstrap.servers: 127.0.0.1:9092\n\n", out);
             }
             section = row->section;
-            print_comment(out, "", jd_setting_section_help(section));
+            print_comment(out, "", section_help(section));
             (void)fprintf(out, "%s:\n", section);
         }
         const char *indent = section[0] == '\0' ? "" : "  ";

@@ -70,7 +70,4 @@ struct jd_str jd_setting_text(const struct jd_settings_file *f, const struct jd_
 /* A secret is named by a file. */
 bool jd_setting_is_secret(struct jd_str name);
 
-/* Help for a section, NULL where it has none. */
-const char *jd_setting_section_help(const char *section);
-
 #endif

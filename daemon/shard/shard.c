@@ -309,13 +309,32 @@ static void adopt(struct jd_worker *worker, struct jd_shard *shard)
     JD_CRASH_POINT("policy.adopted");
 }
 
+/* The shard's own entry as a change. */
+static struct jd_change entry_change(const struct jd_shard *shard, struct jd_arena *arena)
+{
+    struct jd_range *until = jd_arena_array(arena, JD_IN_COUNT, sizeof *until);
+    uint32_t count = 0;
+    for (int i = 0; i < JD_IN_COUNT; i++)
+        if (shard->want_until[i] != JD_OFFSET_NONE)
+            until[count++] = (struct jd_range){jd_shard_role_text((enum jd_shard_role)i),
+                                               shard->want_until[i], JD_TIME_NONE};
+    struct jd_shard_entry entry = {jd_arena_str(arena, jd_str_of(shard->want_policy)), {until, count}};
+    return (struct jd_change){
+        .key = JD_STR("shard"),
+        .id = JD_STR("-"),
+        .kind = JD_ENTRY_SHARD,
+        .due = JD_TIME_NONE,
+        .body = {JD_ENTRY_SHARD, jd_avro_bytes(jd_entry_records[JD_ENTRY_SHARD - 1], &entry, arena)},
+    };
+}
+
 static bool announce(struct jd_worker *worker, struct jd_shard *shard, struct jd_error *err)
 {
     for (int i = 0; i < JD_IN_COUNT; i++)
         shard->inputs[i].open.until = shard->want_until[i];
     if (strcmp(shard->policy, shard->want_policy) != 0)
         adopt(worker, shard);
-    struct jd_change change = jd_shard_entry_change(shard, shard->batch.out.arena);
+    struct jd_change change = entry_change(shard, shard->batch.out.arena);
     shard->batch.open = shard->announcing = true;
     return jd_fold_change(shard->fold, &change, &shard->batch.out, err);
 }
@@ -494,24 +513,6 @@ jd_time jd_shard_tick_at(const struct jd_worker *worker, const struct jd_shard *
     if (worker->settings->clock != JD_CLOCK_WALL || due == JD_NEVER)
         return JD_NEVER;
     return due + worker->settings->tick_lag_ms;
-}
-
-struct jd_change jd_shard_entry_change(const struct jd_shard *shard, struct jd_arena *arena)
-{
-    struct jd_range *until = jd_arena_array(arena, JD_IN_COUNT, sizeof *until);
-    uint32_t count = 0;
-    for (int i = 0; i < JD_IN_COUNT; i++)
-        if (shard->want_until[i] != JD_OFFSET_NONE)
-            until[count++] = (struct jd_range){jd_shard_role_text((enum jd_shard_role)i),
-                                               shard->want_until[i], JD_TIME_NONE};
-    struct jd_shard_entry entry = {jd_arena_str(arena, jd_str_of(shard->want_policy)), {until, count}};
-    return (struct jd_change){
-        .key = JD_STR("shard"),
-        .id = JD_STR("-"),
-        .kind = JD_ENTRY_SHARD,
-        .due = JD_TIME_NONE,
-        .body = {JD_ENTRY_SHARD, jd_avro_bytes(jd_entry_records[JD_ENTRY_SHARD - 1], &entry, arena)},
-    };
 }
 
 bool jd_shard_entry_read(const struct jd_fold *fold, struct jd_arena *arena, struct jd_shard_entry *entry,

@@ -149,8 +149,7 @@ void jd_shard_undo(struct jd_shard *shard);
 /* When the shard's next tick would fire a timer, as a wall clock time; JD_NEVER. */
 jd_time jd_shard_tick_at(const struct jd_worker *worker, const struct jd_shard *shard);
 
-/* The shard's own entry (policy, how far profiles are caught up) as a change; and back from the fold. */
-struct jd_change jd_shard_entry_change(const struct jd_shard *shard, struct jd_arena *arena);
+/* The shard's own entry (policy, how far profiles are caught up), from the fold. */
 JD_MUST_CHECK bool jd_shard_entry_read(const struct jd_fold *fold, struct jd_arena *arena,
                                        struct jd_shard_entry *entry, struct jd_error *err);
 

@@ -510,11 +510,6 @@ void jd_worker_stop(struct jd_worker *worker)
     jd_wake_ring(worker->bell);
 }
 
-void jd_worker_wake(struct jd_worker *worker)
-{
-    jd_wake_ring(worker->bell);
-}
-
 enum jd_exit jd_worker_join(struct jd_worker *worker, struct jd_error *err)
 {
     (void)pthread_join(worker->thread, NULL);

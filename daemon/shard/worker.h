@@ -75,7 +75,6 @@ struct jd_worker {
 JD_MUST_CHECK bool jd_worker_start(struct jd_worker *worker, const struct jd_shared *shared, uint32_t index,
                                    struct jd_error *err);
 void jd_worker_stop(struct jd_worker *worker); /* any thread */
-void jd_worker_wake(struct jd_worker *worker); /* any thread */
 /* Waits for its end. Its exit code; `err` says why when it is not JD_EXIT_OK. */
 enum jd_exit jd_worker_join(struct jd_worker *worker, struct jd_error *err);
 

@@ -27,7 +27,7 @@ static bool ends_with(struct jd_str text, const char *end)
     return text.size >= size && same_word((struct jd_str){text.ptr + text.size - size, size}, end);
 }
 
-enum jd_content_kind jd_content_of(struct jd_str type)
+static enum jd_content_kind content_of(struct jd_str type)
 {
     static const char events[] = "application/cloudevents";
     if (jd_str_is(type, "application/json")) /* as most have it */
@@ -117,7 +117,7 @@ static bool take(struct jd_envelope *out, enum attribute attribute, struct jd_st
             out->traceparent = text;
         return true;
     case CONTENT:
-        out->content = jd_content_of(text);
+        out->content = content_of(text);
         return true;
     case ATTRIBUTES:
         break;

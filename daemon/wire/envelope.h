@@ -39,6 +39,4 @@ typedef const struct jd_record *(*jd_envelope_target)(void *context, struct jd_s
 JD_MUST_CHECK bool jd_envelope_open(struct jd_str text, struct jd_arena *arena, jd_envelope_target target,
                                     void *context, struct jd_envelope *out, struct jd_reject *why);
 
-enum jd_content_kind jd_content_of(struct jd_str content_type);
-
 #endif

@@ -25,11 +25,6 @@ static const struct {
     [JD_TOPIC_ALERTS_MEDICAL] = {"conflict.alert", &jd_alert_record},
 };
 
-const char *jd_topic_type(enum jd_topic topic)
-{
-    return topics[topic].type;
-}
-
 const struct jd_record *jd_topic_record(enum jd_topic topic)
 {
     return topics[topic].record;

@@ -23,8 +23,6 @@ struct jd_wire_out {
  * out with the latest of its evidence, counted and hashed. */
 void jd_wire_effect(const struct jd_wire_out *config, const struct jd_effect *effect, struct jd_str origin,
                     uint32_t limit, struct jd_arena *arena, struct jd_outgoing *out);
-/* "conflict.alert", "channel.trigger", "decision", "touch.shared". Static. */
-const char *jd_topic_type(enum jd_topic topic);
 /* The schema of a topic's values: name of its record. Static. */
 const struct jd_record *jd_topic_record(enum jd_topic topic);
 
