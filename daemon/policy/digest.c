@@ -2,6 +2,7 @@
 
 #include "base/avro.h"
 #include "base/str.h"
+#include "policy/rules.h"
 
 static void add_text(struct jd_buf *buf, struct jd_str text)
 {
@@ -74,7 +75,8 @@ static void add_policy(struct jd_compile *c, struct jd_buf *buf, const struct jd
 
 int64_t jd_digest_ground(struct jd_compile *c)
 {
-    static const char *const others[] = {"conflicts.yaml", "channels.yaml", "content.csv", NULL};
+    static const char *const others[] = {"conflicts.yaml", "channels.yaml", "content.csv",
+                                         "limits.csv",     "calendars.csv", NULL};
     struct jd_buf buf;
     jd_buf_init(&buf, c->arena);
     for (uint32_t i = 0; i < c->bundle->count; i++) {
@@ -90,26 +92,68 @@ int64_t jd_digest_ground(struct jd_compile *c)
     return digest_of(&buf);
 }
 
-/* What is allowed on channels, and which content. */
-static void add_channels(struct jd_compile *c, struct jd_buf *buf)
+static void add_file(struct jd_compile *c, struct jd_buf *buf, const char *name)
 {
-    static const char *const names[] = {"channels.yaml", "content.csv", NULL};
-    for (const char *const *name = names; *name != NULL; name++) {
-        const struct jd_bundle_file *file = jd_bundle_file(c->bundle, jd_str_of(*name));
-        add_text(buf, file == NULL ? (struct jd_str){0} : file->bytes);
+    const struct jd_bundle_file *file = jd_bundle_file(c->bundle, jd_str_of(name));
+    add_text(buf, file == NULL ? (struct jd_str){0} : file->bytes);
+}
+
+static void add_number(struct jd_buf *buf, int64_t number)
+{
+    jd_buf_number(buf, number);
+    jd_buf_byte(buf, ';');
+}
+
+/* Its lines of limits.csv, in the order in which they are looked up. */
+static void add_limits(struct jd_buf *buf, const struct jd_rule *rule)
+{
+    const struct jd_limits *limits = rule->limits;
+    for (uint32_t i = 0; limits != NULL && i < limits->count; i++) {
+        const struct jd_limit_row *row = &limits->rows[i];
+        for (uint32_t v = 0; v < limits->by_count; v++)
+            add_text(buf, row->values[v]);
+        add_number(buf, row->from);
+        add_number(buf, row->until);
+        add_number(buf, row->limit.units);
+        add_number(buf, row->limit.scale);
+        add_number(buf, row->within.unit);
+        add_number(buf, row->within.amount);
     }
 }
 
-int64_t jd_digest_rule(struct jd_compile *c, const struct jd_node *node)
+static bool in_business_days(const struct jd_rule *rule)
+{
+    const struct jd_span *const spans[] = {&rule->within, &rule->resolve_within, &rule->plus};
+    bool any = false;
+    for (size_t i = 0; i < JD_COUNT(spans); i++)
+        any = any || spans[i]->unit == JD_SPAN_BUSINESS_DAYS;
+    for (uint32_t i = 0; i < rule->severity_count; i++)
+        any = any || (rule->severities[i].within != NULL &&
+                      rule->severities[i].within->unit == JD_SPAN_BUSINESS_DAYS);
+    for (uint32_t i = 0; rule->limits != NULL && i < rule->limits->count; i++)
+        any = any || rule->limits->rows[i].within.unit == JD_SPAN_BUSINESS_DAYS;
+    return any;
+}
+
+int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule)
 {
     struct jd_buf buf;
     struct jd_arena_mark mark = jd_arena_mark(c->arena);
-    const struct jd_member *kind = jd_node_member(node, "kind");
+    bool reckons = in_business_days(&rule->rule);
     jd_buf_init(&buf, c->arena);
     jd_buf_number(&buf, c->ground);
-    add_node(&buf, node);
-    if (kind != NULL && jd_str_eq(kind->value.text, JD_STR("eligibility")))
-        add_channels(c, &buf);
+    add_node(&buf, rule->node);
+    add_limits(&buf, &rule->rule);
+    for (uint32_t i = 0; i < rule->version_count; i++) {
+        add_limits(&buf, &rule->versions[i].rule);
+        reckons = reckons || in_business_days(&rule->versions[i].rule);
+    }
+    if (reckons)
+        add_file(c, &buf, "calendars.csv");
+    if (rule->rule.require != NULL || rule->rule.subject != JD_FACT_NONE)
+        add_file(c, &buf, "channels.yaml"); /* whether consent needs a confirmation, and where consent */
+    if (rule->rule.require != NULL)
+        add_file(c, &buf, "content.csv");
     int64_t digest = digest_of(&buf);
     jd_arena_rewind(c->arena, mark);
     return digest;
@@ -120,6 +164,7 @@ int64_t jd_digest_channels(struct jd_compile *c)
     struct jd_buf buf;
     jd_buf_init(&buf, c->arena);
     jd_buf_number(&buf, c->ground);
-    add_channels(c, &buf);
+    add_file(c, &buf, "channels.yaml");
+    add_file(c, &buf, "content.csv");
     return digest_of(&buf);
 }

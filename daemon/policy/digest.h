@@ -1,6 +1,8 @@
 /* What parts of a policy are made of, as one number: when another policy comes, only what has another digest is
- * evaluated again. Comments, order of keys in a file's text and quotes do not count; whatever else a rule may
- * read does, however little of it the rule needs. */
+ * evaluated again. Comments, order of keys in a file's text and quotes do not count. Of tables a rule depends on
+ * what it reads: its own lines of limits.csv; calendars.csv if it reckons in business days; channels.yaml if it
+ * reads facts, content.csv if it has `require:`. All else that a rule may read counts, however little of it the
+ * rule needs. */
 #ifndef JOURNEYD_POLICY_DIGEST_H
 #define JOURNEYD_POLICY_DIGEST_H
 
@@ -8,8 +10,8 @@
 
 /* Of all files that any rule may depend on: c->ground. Never 0, as the others. */
 int64_t jd_digest_ground(struct jd_compile *c);
-/* Of one rule: its node, and the ground; where it asks what is allowed, of what triggers follow from, too. */
-int64_t jd_digest_rule(struct jd_compile *c, const struct jd_node *node);
+/* Of one rule with its versions: the ground, its node, and what it reads of tables. */
+int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule);
 /* Of what triggers follow from, rules aside: channels.yaml, content.csv and the ground. */
 int64_t jd_digest_channels(struct jd_compile *c);
 
