@@ -149,7 +149,7 @@ demo: setup
 	$(Q)tests/demo/run.sh
 check: setup-check
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)$(MAKE) --no-print-directory BUILD=faults all
+	$(Q)$(MAKE) --no-print-directory BUILD=faults all build/faults/tests/rebuild
 	$(Q)$(MAKE) --no-print-directory unit-build $(O)/tests/rebuild
 	$(Q)tests/run.sh $(SUITES)
 crash: setup-check

@@ -1,6 +1,7 @@
 #include "policy/digest.h"
 
 #include "base/avro.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "policy/rules.h"
 
@@ -108,7 +109,7 @@ static void add_number(struct jd_buf *buf, int64_t number)
 static void add_limits(struct jd_buf *buf, const struct jd_rule *rule)
 {
     const struct jd_limits *limits = rule->limits;
-    for (uint32_t i = 0; limits != NULL && i < limits->count; i++) {
+    for (uint32_t i = 0; limits != NULL && i < limits->count && !jd_fault_bug("table_lines_unread"); i++) {
         const struct jd_limit_row *row = &limits->rows[i];
         for (uint32_t v = 0; v < limits->by_count; v++)
             add_text(buf, row->values[v]);
@@ -148,11 +149,11 @@ int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule
         add_limits(&buf, &rule->versions[i].rule);
         reckons = reckons || in_business_days(&rule->versions[i].rule);
     }
-    if (reckons)
+    if (reckons && !jd_fault_bug("table_holidays_unread"))
         add_file(c, &buf, "calendars.csv");
     if (rule->rule.require != NULL || rule->rule.subject != JD_FACT_NONE)
         add_file(c, &buf, "channels.yaml"); /* whether consent needs a confirmation, and where consent */
-    if (rule->rule.require != NULL)
+    if (rule->rule.require != NULL && !jd_fault_bug("table_contents_unread"))
         add_file(c, &buf, "content.csv");
     int64_t digest = digest_of(&buf);
     jd_arena_rewind(c->arena, mark);

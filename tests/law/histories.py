@@ -470,8 +470,18 @@ def in_another_mode(rule):
     return other
 
 
+def other_tables(rng, policy, start, days):
+    """The same rules with other tables: limits, holidays, what is approved."""
+    lines = [dict(line, limit=line["limit"] and max(1, line["limit"] + rng.choice([-1, 1, 2])))
+             for line in policy["limits"] if rng.random() < 0.5]
+    return dict(policy, limits=lines, content=random_content(rng, start, days),
+                calendars={market: random_calendar(rng, start, days) for market in policy["calendars"]})
+
+
 def next_policy(rng, variants, policy, start, days):
-    """What comes after a policy: some of its rules, some of them changed, some others."""
+    """What comes after a policy: some of its rules, some of them changed, some others; or other tables only."""
+    if rng.random() < 0.4:
+        return other_tables(rng, policy, start, days)
     rules, same = [], set()
     for number, rule in enumerate(policy["rules"]):
         fate = rng.random()

@@ -28,5 +28,13 @@ if [ -x build/faults/journeyd ]; then
         subject_lead subject_same || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --shared --planted \
         scope_never_removed note_untold scope_joint_unsent scope_attendees_all scope_attendees_sum scope_zone_ignored || status=1
+    another="--binary build/faults/journeyd --rebuild build/faults/tests/rebuild --seed $seed"
+    # shellcheck disable=SC2086
+    {
+        "$python" tests/law/law.py $another --planted table_holidays_unread || status=1
+        "$python" tests/law/law.py $another --kinds eligibility --planted table_contents_unread || status=1
+        "$python" tests/law/law.py $another --kinds "frequency rolling" "frequency touch" "budget rolling" \
+            "budget touch" --planted table_lines_unread || status=1
+    }
 fi
 exit $status
