@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/avro.h"
 #include "base/buf.h"
 #include "base/civil.h"
 #include "base/contract.h"
 #include "base/str.h"
+#include "cli/names.h"
 #include "cli/words.h"
 #include "wire/json.h"
 
@@ -35,72 +37,15 @@ struct pair {
     struct raised sides[JD_SIDES];
 };
 
-/* Texts, each once; 0 is the absent one. */
-struct names {
-    struct jd_str *texts;
-    uint32_t count, capacity;
-    uint32_t *table; /* number, 0: free; a power of two of places */
-    uint32_t places;
-};
-
 struct jd_comparing {
     struct jd_arena arena;
-    struct names names;
+    struct jd_names names;
     struct pair *pairs;
     size_t count, capacity;
     size_t *table; /* index + 1 */
     size_t places;
     jd_time first, last;
 };
-
-/* ---- texts ---------------------------------------------------------------------------------------------- */
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("journeyd replay: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
-
-static void grow_names(struct names *names)
-{
-    free(names->table);
-    names->places = names->places == 0 ? 1024 : names->places * 2;
-    names->table = must(calloc(names->places, sizeof(*names->table)));
-    for (uint32_t n = 1; n < names->count; n++) {
-        uint32_t at = (uint32_t)jd_str_hash(names->texts[n]) & (names->places - 1);
-        while (names->table[at] != 0) {
-            at = (at + 1) & (names->places - 1);
-        }
-        names->table[at] = n;
-    }
-}
-
-static uint32_t name_of(struct jd_comparing *c, struct jd_str text)
-{
-    struct names *names = &c->names;
-    if (text.ptr == NULL) {
-        return 0;
-    }
-    if (names->count * 2 >= names->places) {
-        grow_names(names);
-    }
-    uint32_t at = (uint32_t)jd_str_hash(text) & (names->places - 1);
-    while (names->table[at] != 0 && !jd_str_eq(names->texts[names->table[at]], text)) {
-        at = (at + 1) & (names->places - 1);
-    }
-    if (names->table[at] == 0) {
-        if (names->count == names->capacity) {
-            names->texts =
-                jd_arena_grow(&c->arena, names->texts, names->count, &names->capacity, sizeof(*names->texts));
-        }
-        names->table[at] = names->count;
-        names->texts[names->count++] = jd_arena_str(&c->arena, text);
-    }
-    return names->table[at];
-}
 
 /* ---- alerts of both sides ------------------------------------------------------------------------------- */
 
@@ -110,8 +55,7 @@ struct jd_comparing *jd_comparing_new(void)
     if (c != NULL) {
         jd_arena_init(&c->arena, SIZE_MAX / 2);
         c->first = c->last = JD_TIME_NONE;
-        c->names.texts = jd_arena_grow(&c->arena, NULL, 0, &c->names.capacity, sizeof(struct jd_str));
-        c->names.count = 1; /* the absent one */
+        jd_names_init(&c->names, &c->arena);
     }
     return c;
 }
@@ -119,7 +63,7 @@ struct jd_comparing *jd_comparing_new(void)
 void jd_comparing_free(struct jd_comparing *comparing)
 {
     if (comparing != NULL) {
-        free(comparing->names.table);
+        jd_names_done(&comparing->names);
         free(comparing->pairs);
         free(comparing->table);
         jd_arena_done(&comparing->arena);
@@ -151,7 +95,7 @@ static void grow_pairs(struct jd_comparing *c)
 {
     free(c->table);
     c->places = c->places == 0 ? 4096 : c->places * 2;
-    c->table = must(calloc(c->places, sizeof(*c->table)));
+    c->table = jd_alloc_array(c->places, sizeof(*c->table));
     for (size_t i = 0; i < c->count; i++) {
         c->table[place_of(c, c->pairs[i].id)] = i + 1;
     }
@@ -172,7 +116,10 @@ static struct pair *pair_of(struct jd_comparing *c, struct jd_str id)
     if (c->table[at] == 0) {
         if (c->count == c->capacity) {
             c->capacity = c->capacity == 0 ? 1024 : c->capacity * 2;
-            c->pairs = must(realloc(c->pairs, c->capacity * sizeof(*c->pairs)));
+            c->pairs = realloc(c->pairs, c->capacity * sizeof(*c->pairs));
+            if (c->pairs == NULL) {
+                abort();
+            }
         }
         c->pairs[c->count] = (struct pair){0};
         memcpy(c->pairs[c->count].id, bytes, ID_SIZE);
@@ -234,10 +181,10 @@ void jd_comparing_alert(struct jd_comparing *comparing, enum jd_when when, const
     const struct jd_event *events = alert->evidence.items;
     const uint32_t count = alert->evidence.count;
     struct pair *pair = pair_of(comparing, alert->alert_id);
-    pair->rule = name_of(comparing, alert->rule);
-    pair->key = name_of(comparing, alert->key);
-    pair->teams = name_of(comparing, teams_of(alert, &arena));
-    pair->market = count > 0 ? name_of(comparing, events[count - 1].country) : 0;
+    pair->rule = jd_names_of(&comparing->names, alert->rule);
+    pair->key = jd_names_of(&comparing->names, alert->key);
+    pair->teams = jd_names_of(&comparing->names, teams_of(alert, &arena));
+    pair->market = count > 0 ? jd_names_of(&comparing->names, events[count - 1].country) : 0;
     pair->sides[when] = (struct raised){
         .observed = alert->observed,
         .evidence = evidence_digest(alert, &arena),
@@ -376,7 +323,7 @@ static void fill_months(struct jd_comparing *c, struct jd_tallies *months)
 /* ---- examples ------------------------------------------------------------------------------------------- */
 
 /* By rule and fate, the most severe and the latest first. */
-static int example_order(const struct pair *a, const struct pair *b, const struct names *names)
+static int example_order(const struct pair *a, const struct pair *b, const struct jd_names *names)
 {
     const struct raised *x = shown(a);
     const struct raised *y = shown(b);
@@ -471,10 +418,10 @@ static void count_all(struct jd_comparing *c, struct jd_comparison *out)
 {
     struct jd_arena scratch;
     jd_arena_init(&scratch, 1 << 20);
-    bool *differs = must(calloc(c->names.count, sizeof(*differs)));
+    bool *differs = jd_alloc_array(c->names.count, sizeof(*differs));
     for (size_t i = 0; i < c->count; i++) {
         const struct pair *pair = &c->pairs[i];
-        const uint32_t month = name_of(c, month_of(shown(pair)->last, &scratch));
+        const uint32_t month = jd_names_of(&c->names, month_of(shown(pair)->last, &scratch));
         count(&out->total, pair);
         count(tally_of(c, &out->rules, c->names.texts[pair->rule]), pair);
         count(tally_of(c, &out->markets, c->names.texts[pair->market]), pair);
