@@ -252,10 +252,17 @@ struct jd_consent_policy {
     uint32_t opt_out_count;
 };
 
+/* After so many suggestions were ignored within a time, each in (t - within, t], the channel rests from t on. */
+struct jd_fatigue {
+    int64_t ignored; /* 0: it never does */
+    int64_t within_ms, hold_ms;
+};
+
 /* One line of channels.yaml that may be proposed: in this order they are. */
 struct jd_channel_policy {
     enum jd_channel channel;
     bool needs_content; /* only with an approved content item */
+    struct jd_fatigue fatigue;
 };
 
 /* A field of the physician's profile that `require:` names. */

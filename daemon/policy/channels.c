@@ -78,12 +78,34 @@ static void read_consent(struct jd_compile *c, const struct jd_key *key, const s
 }
 
 #define HERE(member) offsetof(struct written_channel, member)
+#define OF_FATIGUE(member) offsetof(struct jd_fatigue, member)
+enum { IGNORED_MAX = 1000 };
+const struct jd_key jd_fatigue_keys[] = {
+    {"ignored", jd_read_integer, .offset = OF_FATIGUE(ignored), .required = true, .min = 1,
+     .max = IGNORED_MAX},
+    {"within", jd_read_duration, .offset = OF_FATIGUE(within_ms), .required = true, .min = JD_HOUR,
+     .max = 366 * JD_DAY},
+    {"hold", jd_read_duration, .offset = OF_FATIGUE(hold_ms), .required = true, .min = JD_HOUR,
+     .max = 366 * JD_DAY},
+    {0},
+};
+
+static void read_fatigue(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
+                         void *out)
+{
+    const struct jd_fatigue *fatigue = out;
+    (void)jd_read_map(c, node, key->name, jd_fatigue_keys, NULL, out); /* reported there */
+    const int64_t kept = fatigue->within_ms + fatigue->hold_ms;
+    c->program->window_ms = kept > c->program->window_ms ? kept : c->program->window_ms;
+}
+
 const struct jd_key jd_channel_keys[] = {
     {"channel", read_channel, .offset = HERE(policy.channel), .required = true},
     {"needs_content", jd_read_truth, .offset = HERE(policy.needs_content)},
     {"double_opt_in", jd_read_truth, .offset = HERE(consent.double_opt_in)},
     {"propose", jd_read_truth, .offset = HERE(propose)},
     {"consent", read_consent, .offset = 0, .required = true},
+    {"fatigue", read_fatigue, .offset = HERE(policy.fatigue)},
     {0},
 };
 

@@ -79,6 +79,7 @@ extern const struct jd_key jd_policy_keys[], jd_market_keys[], jd_group_keys[]; 
 extern const struct jd_key jd_audiences_keys[];                                 /* audiences.c */
 extern const struct jd_key jd_rule_keys[], jd_severity_keys[], jd_when_keys[], jd_over_keys[], /* over.c */
     jd_assignee_keys[];                                                                        /* rules.c */
+extern const struct jd_key jd_fatigue_keys[];     /* channels.c */
 extern const struct jd_key jd_weights_keys[];     /* parameters.c */
 extern const struct jd_key jd_market_file_keys[]; /* markets.c */
 extern const struct jd_key jd_channels_keys[], jd_channel_keys[], jd_consent_keys[], jd_trigger_keys[];

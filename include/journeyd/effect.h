@@ -33,7 +33,7 @@
     X(APPOINTMENT_ONLY, "appointment_only")                                                                  \
     X(NO_CONTACT, "no_contact")                                                                              \
     X(NO_APPROVED_CONTENT, "no_approved_content")                                                            \
-    X(BLOCKING_RULE, "blocking_rule") X(LOWER_RANKED, "lower_ranked")
+    X(BLOCKING_RULE, "blocking_rule") X(LOWER_RANKED, "lower_ranked") X(FATIGUE, "fatigue")
 /* Why a trigger was suggested, or why it changed. Closed list. */
 #define JD_REASON_MAP(X)                                                                                     \
     X(COLLEAGUE_CONTACT_PLANNED, "colleague_contact_planned")                                                \

@@ -51,12 +51,16 @@ class Scenario:
         self.name = written["name"]
         self.type, self.role, self.title = match.groups() if match else (None, None, self.name)
         self.opened, self.retracted, self.reasons, self.nothing = set(), set(), set(), False
+        self.rejected = set()
         for step in written["steps"]:
             expected = step.get("expect", {})
             alerts = expected.get("alerts")
             self.nothing = self.nothing or alerts == "0"
             for alert in alerts if isinstance(alerts, list) else []:
                 (self.retracted if alert.get("status") == "retracted" else self.opened).add(alert["rule"])
+            triggers = expected.get("triggers")
+            for trigger in triggers if isinstance(triggers, list) else []:
+                self.rejected.update(one.get("reason") for one in trigger.get("rejected", []))
             letters = expected.get("dead_letters")
             self.reasons.update(one["reason"] for one in (letters if isinstance(letters, list) else []))
 
@@ -68,6 +72,7 @@ class Catalogue:
             self.types = {row["type"]: row for row in csv.DictReader(file)}
         files = [f"{HOME}/conflicts.yaml", *sorted(glob.glob(f"{HOME}/markets/*.yaml"))]
         trees = read(program, files)
+        self.channels = read(program, [f"{HOME}/channels.yaml"])[0]["channels"]
         rules = trees[0] + [rule for tree in trees[1:] for rule in tree.get("add", [])]
         self.changes = [(file.split("/")[-1].split(".")[0], rule, change) for file, tree in zip(files[1:], trees[1:])
                         for rule, change in tree.get("change", {}).items()]
@@ -129,17 +134,29 @@ class Catalogue:
                 "", "", "", "", "", "", self.need(name, "is refused", [s.title for s in refused]),
                 self.near_miss(name), "")
 
+    def row_of_gate(self, name, gate):
+        """What channels.yaml has of it, of the first channel with it."""
+        written = next(one[gate] for one in self.channels if gate in one)
+        def shown(role, rejects):
+            return self.need(name, f"{role}, and a channel {'is' if rejects else 'is not'} rejected for {gate}", self.of(
+                name, role, lambda s: (gate in s.rejected) == rejects))
+        return (name, self.types[name]["name"], f"`{gate}` in channels.yaml", "gate", "; ".join(
+            f"{key}: {inner(value)}" for key, value in written.items()), "", "", "", "", "", shown("raises", True),
+                shown("near miss", False), shown("retracts", True))
+
     def lines(self):
         rows, waiting = [], []
         for name, row in self.types.items():
             reasons = row["refused"].split()
-            if bool(self.rules[name] or reasons) == bool(row["waits_for"]):
+            if bool(self.rules[name] or reasons or row["gate"]) == bool(row["waits_for"]):
                 self.problem(name, "has rules, or waits for something, and not both")
             if reasons:
                 rows.append(self.row_of_refusal(name, reasons))
             for rule in self.rules[name]:
                 rows.append(self.row_of_rule(name, rule))
                 rows += [self.row_of_change(name, rule, *one) for one in self.changes if one[1] == rule["id"]]
+            if row["gate"]:
+                rows.append(self.row_of_gate(name, row["gate"]))
             if row["waits_for"]:
                 waiting.append(f"{name} {row['name']} ({row['waits_for']})")
         yield "| " + " | ".join(HEAD) + " |\n"

@@ -11,10 +11,7 @@ typedef void (*gate)(const struct jd_gate_question *question, const struct jd_ch
 
 /* In the order in which their rejections are listed. */
 static const gate gates[] = {
-    jd_gate_same_channel,
-    jd_gate_consent,
-    jd_gate_access,
-    jd_gate_content,
+    jd_gate_same_channel, jd_gate_consent, jd_gate_access, jd_gate_content, jd_gate_fatigue,
 };
 
 void jd_candidate_reject(struct jd_candidate *candidate, enum jd_rejection_code reason, struct jd_str rule,

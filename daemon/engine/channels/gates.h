@@ -1,6 +1,6 @@
 /* Gates: may this channel be used for this touch at its time?
  *
- *   candidate channel ──► same_channel ──► consent ──► access ──► content ──► … ──► rejections
+ *   candidate channel ──► same_channel ──► consent ──► access ──► content ──► fatigue ──► rejections
  *
  * All gates run for every candidate, so that an explanation is complete; a candidate without a rejection
  * has passed. A new gate is one file and one row in gates.c. Judged are facts as of the touch's time, not
@@ -16,6 +16,7 @@
 struct jd_gate_question {
     const struct jd_program *program;
     const struct jd_facts *facts;
+    struct jd_touches *view;      /* what is held of the physician; NULL: nothing */
     const struct jd_event *touch; /* the planned touch that another channel would replace */
     jd_time at;                   /* its time */
     struct jd_str country;        /* of the physician's profile, else of the touch; may be absent */
@@ -38,6 +39,8 @@ void jd_gate_consent(const struct jd_gate_question *question, const struct jd_ch
 void jd_gate_access(const struct jd_gate_question *question, const struct jd_channel_policy *channel,
                     struct jd_arena *arena, struct jd_candidate *out);
 void jd_gate_content(const struct jd_gate_question *question, const struct jd_channel_policy *channel,
+                     struct jd_arena *arena, struct jd_candidate *out);
+void jd_gate_fatigue(const struct jd_gate_question *question, const struct jd_channel_policy *channel,
                      struct jd_arena *arena, struct jd_candidate *out);
 
 #endif

@@ -144,6 +144,7 @@ static uint32_t judge(struct jd_step *step, const struct question *q, struct jd_
     struct jd_gate_question question = {
         .program = program,
         .facts = jd_touches_facts(&view),
+        .view = &view,
         .touch = q->touch,
         .at = jd_touch_time(q->touch),
         .country = profile != NULL && profile->country.ptr != NULL ? profile->country : q->touch->country,
