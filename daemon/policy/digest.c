@@ -149,7 +149,7 @@ int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule
         add_limits(&buf, &rule->versions[i].rule);
         reckons = reckons || in_business_days(&rule->versions[i].rule);
     }
-    if (reckons && !jd_fault_bug("table_holidays_unread"))
+    if (reckons)
         add_file(c, &buf, "calendars.csv");
     if (rule->rule.require != NULL || rule->rule.subject != JD_FACT_NONE)
         add_file(c, &buf, "channels.yaml"); /* whether consent needs a confirmation, and where consent */
