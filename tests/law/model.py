@@ -166,6 +166,8 @@ class Shared(alerts.Key):
         if changed or self.next is None or self.next <= now:
             self.advance(now)
             self.next = min((m for m in self.timers() if m > now), default=1 << 60)
+        else:  # what is learnt next was not known at moments before
+            self.now = max(self.now, now)
 
     def profiled(self, now, data):
         if self.profile is None or data["recorded_at"] > self.profile["recorded_at"]:

@@ -616,6 +616,12 @@ class OtherScopes(unittest.TestCase):
         keys = self.world(r, ("H1", 1, plan), ("H2", 40, touch("r2", 40)))
         self.assertEqual(keys["account", "A"].alerts["R", ("r1",)]["cause"], "lapsed")
 
+    def test_a_plan_that_is_learnt_when_it_has_lapsed_never_stood(self):
+        r = rule("absence", scope="account", a={"role": "sales_rep", "phase": "planned"}, b=MSL, within=10)
+        late = touch("r1", 5, "planned", account_id="A", start=T0 + 5 * HOUR)
+        keys = self.world(r, ("H1", 1, touch("m1", 1, account_id="A")), ("H1", 40, late))
+        self.assertEqual(keys["account", "A"].alerts, {})
+
 
 if __name__ == "__main__":
     result = unittest.main(exit=False, verbosity=0).result
