@@ -3,8 +3,6 @@
 #include "base/buf.h"
 #include "base/sha256.h"
 
-enum { ID_HEX = 32 };
-
 struct jd_str jd_id_of(const struct jd_str *parts, uint32_t count, struct jd_arena *arena)
 {
     struct jd_buf buf;
@@ -13,5 +11,5 @@ struct jd_str jd_id_of(const struct jd_str *parts, uint32_t count, struct jd_are
         jd_buf_printf(&buf, "%u:", parts[i].size);
         jd_buf_str(&buf, parts[i]);
     }
-    return (struct jd_str){jd_sha256(jd_buf_done(&buf), arena).ptr, ID_HEX};
+    return (struct jd_str){jd_sha256(jd_buf_done(&buf), arena).ptr, JD_ID_HEX};
 }

@@ -12,6 +12,8 @@
 
 #include "base/arena.h"
 
+enum { JD_ID_HEX = 32 }; /* digits of an id */
+
 struct jd_str jd_id_of(const struct jd_str *parts, uint32_t count, struct jd_arena *arena);
 
 #endif

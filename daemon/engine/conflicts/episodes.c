@@ -86,6 +86,12 @@ static struct jd_str smallest_id(const struct jd_step *step, const struct jd_ale
 
 struct jd_str jd_episode_of(const struct jd_step *step, const struct jd_alert *alert)
 {
+    const struct jd_arena_mark mark = jd_arena_mark(step->arena);
     const struct jd_str parts[] = {JD_STR("episode"), smallest_id(step, alert)};
-    return jd_id_of(parts, JD_COUNT(parts), step->arena);
+    const struct jd_str id = jd_id_of(parts, JD_COUNT(parts), step->arena);
+    char digits[JD_ID_HEX];
+    memcpy(digits, id.ptr, sizeof digits);
+    /* A forest for each alert that a batch tells of would fill the arena where many share an engagement. */
+    jd_arena_rewind(step->arena, mark);
+    return jd_arena_str(step->arena, (struct jd_str){digits, sizeof digits});
 }
