@@ -568,8 +568,6 @@ void jd_step_review(struct jd_step *step)
     for (uint32_t i = 0; i < to - from; i++)
         review_engagement(step, &slots[i]);
     jd_alerts_review(step);
-    jd_over_follow(step);
-    jd_over_review(step);
     if (step->hcp.ptr != NULL)
         jd_triggers_review(step);
     for (uint32_t i = 0; i < step->program->rule_count; i++)

@@ -593,9 +593,28 @@ static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_r
     settle(step, &list, concern, cause);
 }
 
+static bool is_civil_touch(const struct jd_rule *rule)
+{
+    return rule->over.ptr == NULL && civil_rule(rule);
+}
+
+static bool is_civil_over(const struct jd_rule *rule)
+{
+    return rule->over.ptr != NULL && civil_rule(rule);
+}
+
+/* Rules that count alerts come after those that raise them: they see what has become of them. */
+static void refresh_in_turn(struct jd_step *step, bool (*touches)(const struct jd_rule *rule),
+                            bool (*over)(const struct jd_rule *rule), enum jd_cause cause)
+{
+    refresh_rules(step, touches, JD_TIME_MIN, &(struct concern){.swept = touches}, cause);
+    jd_over_follow(step);
+    refresh_rules(step, over, JD_TIME_MIN, &(struct concern){.swept = over}, cause);
+}
+
 void jd_alerts_refresh_civil(struct jd_step *step)
 {
-    refresh_rules(step, civil_rule, JD_TIME_MIN, &(struct concern){.swept = civil_rule}, JD_CAUSE_CORRECTED);
+    refresh_in_turn(step, is_civil_touch, is_civil_over, JD_CAUSE_CORRECTED);
 }
 
 static bool asks_facts(const struct jd_rule *rule)
@@ -670,7 +689,12 @@ static void drop_gone(struct jd_step *step, uint8_t kind)
 
 static bool is_pending(const struct jd_rule *rule)
 {
-    return rule->pending && rule->subject == JD_FACT_NONE;
+    return rule->pending && rule->subject == JD_FACT_NONE && rule->over.ptr == NULL;
+}
+
+static bool is_pending_over(const struct jd_rule *rule)
+{
+    return rule->pending && rule->over.ptr != NULL;
 }
 
 static bool is_pending_subject(const struct jd_rule *rule)
@@ -683,8 +707,9 @@ void jd_alerts_review(struct jd_step *step)
     drop_gone(step, JD_ENTRY_ALERT);
     drop_gone(step, JD_ENTRY_DEADLINE);
     drop_gone(step, JD_ENTRY_PERIOD);
-    refresh_rules(step, is_pending, JD_TIME_MIN, &(struct concern){.swept = is_pending}, JD_CAUSE_POLICY);
+    jd_over_review(step);
     refresh_subjects(step, is_pending_subject, JD_CAUSE_POLICY);
+    refresh_in_turn(step, is_pending, is_pending_over, JD_CAUSE_POLICY);
 }
 
 /* The instances of the engagement that bears one, all of its attendees. False: it stands no more. */
