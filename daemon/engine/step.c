@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "engine/channels/trigger.h"
 #include "engine/conflicts/alert.h"
+#include "engine/conflicts/alerts.h"
 #include "engine/conflicts/amount.h"
 #include "engine/conflicts/over.h"
 #include "engine/notes.h"
@@ -302,9 +303,9 @@ static jd_time earlier(jd_time start, const struct jd_engagement *held)
 /* A note has another version than before. */
 static void note_changes(struct jd_step *step, const struct jd_event *event, const struct jd_engagement *held)
 {
-    jd_alerts_note(step, event->responds_to);
+    jd_alert_note(step, event->responds_to);
     if (held != NULL && !jd_str_eq(held->event.responds_to, event->responds_to))
-        jd_alerts_note(step, held->event.responds_to);
+        jd_alert_note(step, held->event.responds_to);
 }
 
 static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *input, const char **reason)
@@ -591,7 +592,7 @@ static void note_timer(struct jd_step *step, const struct jd_slot *slot)
         engagement.keep_until = JD_TIME_NONE; /* it is told */
     put_engagement(step, slot, jd_engagement_name(step->key, &engagement.event, step->arena), &engagement,
                    version_of(step, &engagement));
-    jd_alerts_note(step, engagement.event.responds_to);
+    jd_alert_note(step, engagement.event.responds_to);
 }
 
 static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)

@@ -1,4 +1,4 @@
-/* The life of alerts, the same for every kind of conflict.
+/* An alert, and its life, the same for every kind of conflict.
  *
  *            ┌──────── update (phase, severity, observed, evidence) ─┐
  *   open ────┴─► open ──── no longer holds ───► retracted (cause) ───┴─► holds again: open, same id
@@ -14,34 +14,29 @@
 #ifndef JOURNEYD_ENGINE_CONFLICTS_ALERT_H
 #define JOURNEYD_ENGINE_CONFLICTS_ALERT_H
 
+#include "engine/conflicts/conflicts.h"
 #include "engine/step.h"
 
-/* An engagement, now `after`, has another version than `before` (NULL: it had none, or the same), has lapsed,
- * or its hour has come: look again at every instance that it can change or could. `cause` is given to those that
- * had it as a member and no longer hold. */
-void jd_alerts_refresh(struct jd_step *step, const struct jd_engagement *after,
-                       const struct jd_engagement *before, enum jd_cause cause);
-/* The timer of an instance: its deadline has passed. */
-void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
-/* The physician's profile has changed: rules with civil windows, and those that read it, are looked at again. */
-void jd_alerts_refresh_civil(struct jd_step *step);
-/* What is known of facts has changed, for touches at or after `since`: rules that ask are looked at again. */
-void jd_alerts_refresh_facts(struct jd_step *step, jd_time since);
-/* Another policy: alerts of rules that are pending are looked at again, those of rules that are gone end. */
-void jd_alerts_review(struct jd_step *step);
-/* An engagement is about to leave the state: what rules must remember of it is put. */
-void jd_alerts_remember(struct jd_step *step, const struct jd_slot *slot);
-/* The timer of what was remembered. */
-void jd_alerts_unremember(struct jd_step *step, const struct jd_slot *slot);
-/* An engagement has left the state: its alerts, closed long ago, go with it. */
-void jd_alerts_forget(struct jd_step *step, const struct jd_engagement *engagement);
-/* A note about this alert has come, begun, ended or gone: what is valid now stands on it. */
-void jd_alerts_note(struct jd_step *step, struct jd_str alert_id);
-struct jd_instance;
+/* Parts that an alert_id is made of, at most: rule, scope, key, instance. */
+enum { JD_ALERT_PARTS_MAX = 24 };
+
 /* The id of an instance's alert under the step's key; arena. */
 struct jd_str jd_alert_id(const struct jd_step *step, const struct jd_rule *rule,
                           const struct jd_instance *instance);
-/* The timer of an alert: it is final. */
+/* Is it open or resolved? NULL: there is none. */
+bool jd_alert_stands(const struct jd_alert *alert);
+/* Of a rule with subject: no touch takes part in it. */
+bool jd_alert_is_about_fact(const struct jd_alert *alert);
+/* The instance holds: its alert opens, is told anew where it says something else than `held` (NULL: there was none),
+ * or is only put off. `cause` is told to those who see it no more. */
+void jd_alert_hold(struct jd_step *step, const struct jd_rule *rule, const struct jd_instance *instance,
+                   const struct jd_alert *held, enum jd_cause cause);
+/* The instance of one that stands holds no more. Gives what is held then. */
+const struct jd_alert *jd_alert_retract(struct jd_step *step, const struct jd_alert *held,
+                                        enum jd_cause cause);
+/* A note about this alert has come, begun, ended or gone: what is valid now stands on it. */
+void jd_alert_note(struct jd_step *step, struct jd_str alert_id);
+/* It leaves the state: one that stands is final. Also its timer. */
 void jd_alert_close(struct jd_step *step, const struct jd_slot *slot);
 
 #endif

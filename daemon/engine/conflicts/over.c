@@ -2,7 +2,7 @@
 
 #include "base/fault.h"
 #include "base/str.h"
-#include "engine/conflicts/alert.h"
+#include "engine/conflicts/alerts.h"
 #include "engine/conflicts/kinds.h"
 #include "engine/scopes.h"
 
