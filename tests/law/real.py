@@ -84,7 +84,7 @@ def expected(lines):
     for (scope, key, team), touches in events_of_model(lines).items():
         rules = [r for r in RULES if ("same" in r) == (team is not None)]
         holder = Holder(scope, key, dict(POLICY, rules=rules), touches)
-        for (rule_id, instance), row in holder.holding(1 << 50).items():
+        for (rule_id, instance), row in holder.holding(1 << 50, holder.found(1 << 50)).items():
             rows[alerts.alert_id(rule_id, scope, key, instance)] = (
                 rule_id, key, row["status"], decimal.Decimal(row["observed"]), row["unit"],
                 tuple((e["source"], e["id"]) for e in row["evidence"]))
