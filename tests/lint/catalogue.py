@@ -145,11 +145,11 @@ class Catalogue:
                 shown("near miss", False), shown("retracts", True))
 
     def lines(self):
-        rows, waiting = [], []
+        rows = []
         for name, row in self.types.items():
             reasons = row["refused"].split()
-            if bool(self.rules[name] or reasons or row["gate"]) == bool(row["waits_for"]):
-                self.problem(name, "has rules, or waits for something, and not both")
+            if not (self.rules[name] or reasons or row["gate"]):
+                self.problem(name, "has no rule, is refused for no reason, and no gate is about it")
             if reasons:
                 rows.append(self.row_of_refusal(name, reasons))
             for rule in self.rules[name]:
@@ -157,14 +157,10 @@ class Catalogue:
                 rows += [self.row_of_change(name, rule, *one) for one in self.changes if one[1] == rule["id"]]
             if row["gate"]:
                 rows.append(self.row_of_gate(name, row["gate"]))
-            if row["waits_for"]:
-                waiting.append(f"{name} {row['name']} ({row['waits_for']})")
         yield "| " + " | ".join(HEAD) + " |\n"
         yield "|" + "---|" * len(HEAD) + "\n"
         for row in rows:
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n"
-        if waiting:
-            yield "\nNot in this version, with what they wait for: " + ", ".join(waiting) + ".\n"
 
 
 def main():

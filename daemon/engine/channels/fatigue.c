@@ -1,6 +1,5 @@
 /* fatigue: a channel rests after so many suggestions of it were ignored. */
 #include "base/avro.h"
-#include "base/fault.h"
 #include "engine/channels/gates.h"
 #include "engine/touches.h"
 
