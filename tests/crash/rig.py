@@ -403,7 +403,12 @@ class Group:
             topic = self.topic(role)
             if topic == "none":
                 continue
-            ends, done = self.kafka.ends(topic), self.kafka.committed(self.name, topic)
+            try:
+                ends, done = self.kafka.ends(topic), self.kafka.committed(self.name, topic)
+            except KafkaException as failure:  # offsets of a transaction that is still open are not told
+                if failure.args[0].code() != KafkaError._TIMED_OUT:
+                    raise
+                return "%s: %s" % (role, failure)
             if any(d < e for d, e in zip(done, ends)):
                 return "%s: committed %s of %s" % (role, done, ends)
         return ""
