@@ -126,7 +126,7 @@ $(foreach l,$(UNIT_LAYERS),$(eval $(call unit_rule,$(l))))
 UNIT_BINS := $(UNIT_LAYERS:%=$(O)/tests/unit-%)
 .PHONY: unit
 unit: $(UNIT_BINS)
-	$(Q)set -e; for t in $^; do echo "  TEST   $$t"; ASAN_OPTIONS=abort_on_error=1 $$t $(TESTFLAGS); done
+	$(Q)set -e; for t in $^; do echo "  TEST   $$t"; ASAN_OPTIONS=abort_on_error=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0 $$t $(TESTFLAGS); done
 
 # The adapters against real services; a plain program.
 $(O)/tests/adapters-run: $(patsubst %.c,$(O)/%.o,$(wildcard tests/adapters/*.c)) $(foreach l,base engine policy wire adapters,$(OBJ_$l)) $(SHIM)

@@ -52,7 +52,7 @@ Test(episodes, alerts_that_share_an_engagement_are_one)
 /* Arena bytes of one event that raises RULES_MAX alerts with each of `reps`. */
 static size_t bytes_of(int reps)
 {
-    static char ids[RULES_MAX][8];
+    static char ids[RULES_MAX][16];
     world_done(w);
     world_init(w);
     for (int i = 0; i < RULES_MAX; i++) {
