@@ -86,9 +86,10 @@ void jd_over_note_gone(struct jd_step *step, const struct jd_rule *rule, const s
 
 /* An engagement that is stored, and not yet looked at. */
 struct change {
-    const struct jd_engagement *before; /* NULL: none */
+    const struct jd_engagement *before; /* NULL: none, or the same: its hour may have come */
     struct jd_engagement after;
     enum jd_cause cause;
+    bool same;
 };
 struct changes {
     struct change *items;
@@ -108,7 +109,8 @@ static void look(struct jd_step *step, const struct changes *list)
     for (uint32_t i = 0; i < list->count; i++) {
         const struct change *one = &list->items[i];
         jd_alerts_refresh(step, &one->after, one->before, one->cause);
-        jd_scopes_tell(step, one->before, &one->after, one->cause);
+        if (!one->same)
+            jd_scopes_tell(step, one->before, &one->after, one->cause);
     }
 }
 
@@ -152,8 +154,9 @@ static void follow(struct jd_step *step, const struct jd_counted *one, struct ch
         held != NULL && jd_touch_stands(held) && same_version(step, &held->event, &change.after.event);
     if (!same)
         store(step, list, slot, change);
-    else if (one->event->phase == JD_PHASE_PLANNED) /* its hour may have come */
-        jd_alerts_refresh(step, held, NULL, JD_CAUSE_CORRECTED);
+    else if (one->event->phase == JD_PHASE_PLANNED)
+        list->items[list->count++] =
+            (struct change){.after = *held, .cause = JD_CAUSE_CORRECTED, .same = true};
 }
 
 static bool is_superseded(const struct jd_counted *all, const struct jd_counted *one)
