@@ -72,6 +72,7 @@ static const struct jd_field jd_shared_touch_fields[] = {
     ENUM(op, jd_touch_op_symbols, REQUIRED),
     ENUM(cause, jd_cause_symbols, OPTIONAL),
     ENUM(class, jd_class_symbols, REQUIRED),
+    BOOL(recorded_late, OPTIONAL),
     TIME(keep_until, OPTIONAL),
     RECORD(event, jd_version_record, REQUIRED),
 };
@@ -83,6 +84,7 @@ static const struct jd_field engagement_fields[] = {
     RECORD(event, jd_version_record, REQUIRED),
     ENUM(class, jd_class_symbols, REQUIRED),
     BOOL(lapsed, OPTIONAL),
+    BOOL(recorded_late, OPTIONAL),
     TIME(applies_from, OPTIONAL),
     TIME(keep_until, OPTIONAL),
     INT(digest, REQUIRED),

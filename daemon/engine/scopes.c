@@ -32,12 +32,12 @@ const struct jd_scope_key *jd_scope_of(const struct jd_program *program, struct 
 /* ---- who sees a touch ---- */
 
 /* Does a rule of that scope ask for it? */
-static bool is_asked_for(const struct jd_step *step, const struct jd_scope_key *key, uint8_t class,
-                         const struct jd_event *event)
+static bool is_asked_for(const struct jd_step *step, const struct jd_scope_key *key,
+                         const struct jd_engagement *version, const struct jd_event *event)
 {
     const struct jd_selectors *selectors = &step->fold->selectors;
     uint64_t *bits = jd_arena_array(step->arena, selectors->words, sizeof *bits);
-    jd_selectors_match(selectors, class, event, bits);
+    jd_selectors_match(selectors, version->class, event, version->recorded_late == JD_TRUE, bits);
     for (uint32_t i = 0; i < step->program->rule_count; i++)
         if (step->program->rules[i].key == key && jd_selectors_ask(bits, i))
             return true;
@@ -45,7 +45,7 @@ static bool is_asked_for(const struct jd_step *step, const struct jd_scope_key *
 }
 
 static void add(const struct jd_step *step, struct sights *list, const struct jd_scope_key *key,
-                struct jd_str id, uint8_t class, const struct jd_event *event)
+                struct jd_str id, const struct jd_engagement *version, const struct jd_event *event)
 {
     if (id.size == 0)
         return;
@@ -55,21 +55,22 @@ static void add(const struct jd_step *step, struct sights *list, const struct jd
     if (list->count == list->capacity)
         list->items =
             jd_arena_grow(step->arena, list->items, list->count, &list->capacity, sizeof *list->items);
-    list->items[list->count++] = (struct sight){key, id, event, is_asked_for(step, key, class, event)};
+    list->items[list->count++] = (struct sight){key, id, event, is_asked_for(step, key, version, event)};
 }
 
 /* The actor, and each who came along, seen in the place of the actor. */
 static void add_actors(const struct jd_step *step, struct sights *list, const struct jd_scope_key *key,
-                       uint8_t class, const struct jd_event *event)
+                       const struct jd_engagement *version)
 {
+    const struct jd_event *event = &version->event;
     const struct jd_party *parties = event->joint_with.items;
-    add(step, list, key, event->actor.id, class, event);
+    add(step, list, key, event->actor.id, version, event);
     for (uint32_t i = 0; i < event->joint_with.count && !jd_fault_bug("scope_joint_unsent"); i++) {
         struct jd_event *seen = jd_arena_alloc(step->arena, sizeof *seen);
         *seen = *event;
         seen->actor = (struct jd_actor){.id = parties[i].id, .role = parties[i].role};
         if (!jd_str_eq(parties[i].id, event->actor.id))
-            add(step, list, key, parties[i].id, class, seen);
+            add(step, list, key, parties[i].id, version, seen);
     }
 }
 
@@ -112,13 +113,13 @@ static struct sights sights_of(const struct jd_step *step, const struct jd_engag
     for (uint32_t i = 0; i < step->program->key_count; i++) {
         const struct jd_scope_key *key = &step->program->keys[i];
         if (key->scope == JD_SCOPE_ACTOR)
-            add_actors(step, &list, key, version->class, event);
+            add_actors(step, &list, key, version);
         else
             add(step, &list, key,
                 key->scope == JD_SCOPE_ACCOUNT ? event->account_id
                 : key->of_profile              ? profile_text(key, profile)
                                                : jd_field_plain_text(event, &key->ref),
-                version->class, event);
+                version, event);
     }
     return list;
 }
@@ -136,6 +137,7 @@ static void send(struct jd_step *step, const struct sight *sight, const struct j
         .op = (uint8_t)op,
         .cause = (uint8_t)cause,
         .class = version->class,
+        .recorded_late = version->recorded_late,
         .keep_until = op == JD_TOUCH_OP_REMOVE ? version->keep_until : JD_TIME_NONE,
         .event = *sight->event,
     };

@@ -35,6 +35,7 @@ struct jd_selectors {
     const uint64_t *classes;  /* [class][all_words]: selectors that a class leaves possible */
     const uint64_t *answered; /* [all_words]: selectors that the columns answer in full */
     const uint64_t *timed;    /* [words]: those of rules about pairs with valid_from or valid_to */
+    const uint64_t *logged;   /* [words]: those of rules with axis: recorded_at */
     /* What touches matched, each set of selectors once: touches keep its number. */
     uint64_t *patterns; /* [number][words] */
     uint32_t *pattern_table;
@@ -44,11 +45,16 @@ struct jd_selectors {
 /* Of a program; NULL: without rules. Owned: jd_selectors_done. */
 void jd_selectors_init(struct jd_selectors *selectors, const struct jd_program *program);
 void jd_selectors_done(struct jd_selectors *selectors);
-/* Sets bits[0 .. words). */
+/* Sets bits[0 .. words). `recorded_late`: jd_engagement.recorded_late; then rules on the touch's own time do not
+ * see it. */
 void jd_selectors_match(const struct jd_selectors *selectors, uint8_t class, const struct jd_event *event,
-                        uint64_t *bits);
+                        bool recorded_late, uint64_t *bits);
 /* The same as the number of a pattern. */
-uint32_t jd_selectors_pattern(struct jd_selectors *selectors, uint8_t class, const struct jd_event *event);
+uint32_t jd_selectors_pattern(struct jd_selectors *selectors, uint8_t class, const struct jd_event *event,
+                              bool recorded_late);
+/* Does a rule with `axis: recorded_at` ask for it? */
+bool jd_selectors_logged(const struct jd_selectors *selectors, uint8_t class, const struct jd_event *event,
+                         struct jd_arena *arena);
 /* The bits of a pattern; they stay where they are until jd_selectors_done. */
 const uint64_t *jd_selectors_bits(const struct jd_selectors *selectors, uint32_t pattern);
 

@@ -196,6 +196,7 @@ static void fill(struct jd_selectors *s, uint32_t end)
     uint64_t *classes = jd_arena_array(&s->arena, (size_t)s->all_words * CLASSES, sizeof *classes);
     uint64_t *answered = jd_arena_array(&s->arena, s->all_words, sizeof *answered);
     uint64_t *timed = jd_arena_array(&s->arena, s->words, sizeof *timed);
+    uint64_t *logged = jd_arena_array(&s->arena, s->words, sizeof *logged);
     for (uint32_t c = 0; c < s->column_count; c++)
         fill_column(s, &s->columns[c], end);
     for (uint32_t n = 0; n < end; n = next_selector(s, n)) {
@@ -208,10 +209,12 @@ static void fill(struct jd_selectors *s, uint32_t end)
         const struct jd_rule *rule = &s->program->rules[n / JD_SELECTOR_STRIDE];
         put(timed, n,
             rule->kind->pairs && (rule->valid_from != JD_TIME_NONE || rule->valid_to != JD_TIME_NONE));
+        put(logged, n, rule->logged);
     }
     s->classes = classes;
     s->answered = answered;
     s->timed = timed;
+    s->logged = logged;
 }
 
 void jd_selectors_init(struct jd_selectors *selectors, const struct jd_program *program)
@@ -269,14 +272,14 @@ static uint64_t matched(const struct jd_selectors *s, const uint64_t *const *row
 }
 
 void jd_selectors_match(const struct jd_selectors *selectors, uint8_t class, const struct jd_event *event,
-                        uint64_t *bits)
+                        bool recorded_late, uint64_t *bits)
 {
     const struct jd_selectors *s = selectors;
     const uint64_t *rows[COLUMNS_MAX];
     for (uint32_t c = 0; c < s->column_count; c++)
         rows[c] = s->columns[c].rows + (size_t)value_of(&s->columns[c], event) * s->all_words;
     for (uint32_t w = 0; w < s->words; w++) {
-        bits[w] = matched(s, rows, w, class, event);
+        bits[w] = matched(s, rows, w, class, event) & (recorded_late ? s->logged[w] : UINT64_MAX);
         for (uint64_t timed = bits[w] & s->timed[w]; timed != 0; timed &= timed - 1) {
             uint32_t rule =
                 w * JD_SELECTOR_WORD_RULES + (uint32_t)__builtin_ctzll(timed) / JD_SELECTOR_STRIDE;
@@ -290,6 +293,16 @@ void jd_selectors_match(const struct jd_selectors *selectors, uint8_t class, con
             bits[rule / JD_SELECTOR_WORD_RULES] &=
                 ~(UINT64_C(15) << (rule % JD_SELECTOR_WORD_RULES * JD_SELECTOR_STRIDE));
         }
+}
+
+bool jd_selectors_logged(const struct jd_selectors *selectors, uint8_t class, const struct jd_event *event,
+                         struct jd_arena *arena)
+{
+    uint64_t *bits = jd_arena_array(arena, selectors->words, sizeof *bits), any = 0;
+    jd_selectors_match(selectors, class, event, true, bits);
+    for (uint32_t w = 0; w < selectors->words; w++)
+        any |= bits[w];
+    return any != 0;
 }
 
 /* ---- patterns ---- */
@@ -322,7 +335,8 @@ static void grow_patterns(struct jd_selectors *s)
         s->pattern_table[pattern_place(s, jd_selectors_bits(s, i))] = i + 1;
 }
 
-uint32_t jd_selectors_pattern(struct jd_selectors *selectors, uint8_t class, const struct jd_event *event)
+uint32_t jd_selectors_pattern(struct jd_selectors *selectors, uint8_t class, const struct jd_event *event,
+                              bool recorded_late)
 {
     struct jd_selectors *s = selectors;
     if (s->words == 0)
@@ -330,7 +344,7 @@ uint32_t jd_selectors_pattern(struct jd_selectors *selectors, uint8_t class, con
     if (s->pattern_count == s->pattern_capacity)
         grow_patterns(s);
     uint64_t *bits = s->patterns + (size_t)s->pattern_count * s->words;
-    jd_selectors_match(s, class, event, bits);
+    jd_selectors_match(s, class, event, recorded_late, bits);
     uint32_t at = pattern_place(s, bits);
     if (s->pattern_table[at] == 0)
         s->pattern_table[at] = ++s->pattern_count;

@@ -86,6 +86,12 @@ static void entry_free(struct jd_fold *fold, struct jd_entry *entry)
 
 /* ---- what a slot says of its entry ---- */
 
+static uint32_t pattern_of(struct jd_fold *fold, const struct jd_engagement *engagement)
+{
+    return jd_selectors_pattern(&fold->selectors, engagement->class, &engagement->event,
+                                engagement->recorded_late == JD_TRUE);
+}
+
 static void describe_engagement(struct jd_fold *fold, struct jd_slot *slot,
                                 const struct jd_engagement *engagement)
 {
@@ -97,7 +103,7 @@ static void describe_engagement(struct jd_fold *fold, struct jd_slot *slot,
     slot->flags = jd_touch_stands(engagement) ? JD_SLOT_STANDS : 0;
     if (engagement->class == JD_CLASS_FACT && slot->flags != 0 && jd_is_note(event))
         slot->flags |= JD_SLOT_NOTE;
-    slot->pattern = jd_selectors_pattern(&fold->selectors, engagement->class, event);
+    slot->pattern = pattern_of(fold, engagement);
     slot->filter = jd_filter_bits(jd_seen_hash(event->source, event->id));
     for (uint32_t i = 0; i < engagement->seen.count; i++)
         slot->filter |= jd_filter_bits(jd_seen_hash(seen[i].source, seen[i].id));
@@ -434,7 +440,7 @@ void jd_state_ready(struct jd_fold *fold, struct jd_state *state)
         struct jd_slot *slot = &state->slots[i];
         const struct jd_engagement *engagement =
             jd_slot_engagement(jd_state_key(state), slot, &fold->scratch);
-        slot->pattern = jd_selectors_pattern(&fold->selectors, engagement->class, &engagement->event);
+        slot->pattern = pattern_of(fold, engagement);
         jd_arena_reset(&fold->scratch);
     }
 }

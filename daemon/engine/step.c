@@ -199,10 +199,30 @@ static const int64_t *find_seen(const struct jd_step *step, const struct jd_even
     return NULL;
 }
 
+/* Is it too late, by its own time or that of the version whose place it takes? What came too late once, and counts
+ * by when it was recorded, is judged by that; so may be what comes now, where rules look at that and no other rule
+ * has seen a version of it: then it is recorded_late. `held`: a touch until now, or NULL. */
+static bool too_late(const struct jd_step *step, const struct jd_input *input,
+                     const struct jd_engagement *held, bool wins, bool *recorded_late)
+{
+    const jd_time oldest = step->now - step->program->allowed_lateness_ms;
+    const bool held_late = held != NULL && held->recorded_late == JD_TRUE;
+    *recorded_late = jd_touch_time(input->event) < oldest;
+    if (held != NULL && wins &&
+        (held_late ? jd_touch_recorded(&held->event) : jd_touch_time(&held->event)) < oldest)
+        return true;
+    if (!*recorded_late)
+        return false;
+    return (held != NULL && !held_late) || jd_touch_recorded(input->event) < oldest ||
+           jd_fault_bug("axis_too_late") ||
+           (!held_late &&
+            !jd_selectors_logged(&step->fold->selectors, input->class, input->event, step->arena));
+}
+
 /* Why an event is refused, NULL: it is not. `held`: the version that counts so far; `wins`: this one
  * takes its place. */
 static const char *refusal(const struct jd_step *step, const struct jd_input *input,
-                           const struct jd_engagement *held, bool wins)
+                           const struct jd_engagement *held, bool wins, bool *recorded_late)
 {
     const struct jd_program *program = step->program;
     if (held != NULL && held->seen.count + 1 >= JD_VERSIONS_MAX)
@@ -216,8 +236,8 @@ static const char *refusal(const struct jd_step *step, const struct jd_input *in
         return "amount_out_of_range";
     if (event->end != JD_TIME_NONE && event->end - jd_touch_time(event) > JD_INTERVAL_MAX)
         return "interval_too_long";
-    jd_time t = jd_touch_time(input->event), oldest = step->now - program->allowed_lateness_ms;
-    if (t < oldest || (held != NULL && wins && jd_touch_stands(held) && jd_touch_time(&held->event) < oldest))
+    jd_time t = jd_touch_time(input->event);
+    if (too_late(step, input, held != NULL && jd_touch_stands(held) ? held : NULL, wins, recorded_late))
         return "too_late";
     if (t > step->now + program->max_ahead_ms)
         return "too_far_ahead";
@@ -326,7 +346,8 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
         jd_state_slot(step->state, JD_ENTRY_ENGAGEMENT, input->class, key, step->arena);
     const struct jd_engagement *held = slot == NULL ? NULL : jd_slot_engagement(step->key, slot, step->arena);
     bool wins = held == NULL || jd_version_cmp(event, &held->event) > 0 || jd_fault_bug("late_wins");
-    *reason = refusal(step, input, held, wins);
+    bool recorded_late = false;
+    *reason = refusal(step, input, held, wins, &recorded_late);
     if (*reason != NULL)
         return JD_DEAD_LETTERED;
 
@@ -338,8 +359,10 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
             wins ? (struct jd_seen){held->event.source, held->event.id, held->digest}
                  : (struct jd_seen){event->source, event->id, digest});
     }
-    if (wins)
+    if (wins) {
         replace(step, event, &engagement, digest);
+        engagement.recorded_late = recorded_late ? JD_TRUE : JD_TRUTH_NONE;
+    }
     engagement.keep_until = keep_until(step, &engagement, event);
     put_engagement(step, slot, key, &engagement, wins ? version : version_of(step, &engagement));
     if (wins) {
@@ -366,6 +389,7 @@ static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *i
     const struct jd_engagement *held = slot == NULL ? NULL : jd_slot_engagement(step->key, slot, step->arena);
     struct jd_engagement engagement = {.event = touch->event,
                                        .class = touch->class,
+                                       .recorded_late = touch->recorded_late,
                                        .applies_from = JD_TIME_NONE,
                                        .keep_until = JD_TIME_NONE};
     enum jd_cause cause = (enum jd_cause)touch->cause;
@@ -385,6 +409,7 @@ static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *i
         return JD_APPLIED;
     } else {
         engagement.event = held->event;
+        engagement.recorded_late = held->recorded_late;
         engagement.lapsed = JD_TRUE;
         engagement.keep_until = touch->keep_until == JD_TIME_NONE ? step->now : touch->keep_until;
     }

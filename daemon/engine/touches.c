@@ -231,41 +231,44 @@ void jd_touch_load(struct jd_touches *view, struct jd_touch *touch)
     load(view, touch, event);
 }
 
-static struct jd_touch *absent_touch(struct jd_touches *view, uint8_t class, const struct jd_event *event,
+static struct jd_touch *absent_touch(struct jd_touches *view, const struct jd_engagement *engagement,
                                      struct jd_str key)
 {
+    const struct jd_event *event = &engagement->event;
     struct jd_touch *touch = jd_arena_alloc(view->arena, sizeof *touch);
     uint64_t *bits = jd_arena_array(view->arena, view->fold->selectors.words, sizeof *bits);
     *touch = (struct jd_touch){.slot.time = jd_touch_time(event),
                                .time = view->logged ? jd_touch_recorded(event) : jd_touch_time(event),
-                               .class = class,
+                               .class = engagement->class,
                                .phase = event->phase,
                                .key = key,
                                .bits = bits};
     if (view->shared)
         touch->hcp = event->hcp_id;
-    jd_selectors_match(&view->fold->selectors, class, event, bits);
+    jd_selectors_match(&view->fold->selectors, engagement->class, event, engagement->recorded_late == JD_TRUE,
+                       bits);
     load(view, touch, event);
     return touch;
 }
 
 struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_event *event, struct jd_str key)
 {
-    return absent_touch(view, JD_CLASS_TOUCH, event, key);
+    const struct jd_engagement engagement = {.event = *event, .class = JD_CLASS_TOUCH};
+    return absent_touch(view, &engagement, key);
 }
 
 struct jd_touch *jd_touches_restore(struct jd_touches *view, const struct jd_engagement *engagement)
 {
     view->hidden = jd_engagement_key(&engagement->event, view->arena);
     view->hidden_class = engagement->class;
-    view->supposed = absent_touch(view, engagement->class, &engagement->event, view->hidden);
+    view->supposed = absent_touch(view, engagement, view->hidden);
     return view->supposed;
 }
 
 struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement)
 {
-    struct jd_touch *touch = absent_touch(view, engagement->class, &engagement->event,
-                                          jd_engagement_key(&engagement->event, view->arena));
+    struct jd_touch *touch =
+        absent_touch(view, engagement, jd_engagement_key(&engagement->event, view->arena));
     touch->gone = true;
     return touch;
 }

@@ -50,7 +50,10 @@ struct jd_engagement {
     struct jd_event event; /* the winning version; phase CANCELLED: a tombstone. hcp_id absent: the key's */
     uint8_t class;         /* enum jd_class */
     uint8_t lapsed;        /* enum jd_truth: planned, and its time + grace has passed */
-    jd_time applies_from;  /* facts: it applies to touches at or after this time */
+    uint8_t
+        recorded_late; /* enum jd_truth: by its own time too late; it counts by when it was recorded, for rules
+                            * with `axis: recorded_at` alone */
+    jd_time applies_from; /* facts: it applies to touches at or after this time */
     jd_time
         keep_until; /* retention: the entry leaves the state after it. Absent: due - 1; no due: it stays */
     int64_t digest; /* of the event, as Seen has it of the others */
@@ -71,6 +74,7 @@ struct jd_shared_touch {
     uint8_t op;            /* enum jd_touch_op */
     uint8_t cause;         /* enum jd_cause; of REMOVE */
     uint8_t class;         /* enum jd_class */
+    uint8_t recorded_late; /* enum jd_truth */
     jd_time keep_until;    /* of REMOVE: until when it may come back */
     struct jd_event event; /* of REMOVE and RELEASE the version that goes; hcp_id present */
 };

@@ -8,7 +8,7 @@ import hashlib
 import kinds
 import notes
 from civil import USUAL, Zone
-from events import engagement_of, in_order, market, touch_time
+from events import engagement_of, in_order, market, plain, touch_time
 
 
 def alert_id(rule, scope, key, instance):
@@ -106,7 +106,7 @@ class Key:
                 name = "%s/%s" % (alert_id(rule, "hcp", self.key, place[1]), side)
                 bearer = way["a"] if row["kind"] == "absence" else max(way.values(), key=touch_time)
                 found[name] = dict(
-                    member.get("was", member), type="alert:%s/%s" % (rule, side), engagement_id=name, end=None,
+                    plain(member.get("was", member)), type="alert:%s/%s" % (rule, side), engagement_id=name, end=None,
                     start=touch_time(bearer), counted=place, hcp_id=self.key,
                     phase="planned" if any(t["phase"] == "planned" for t in row["evidence"]) else "completed")
         return found

@@ -23,6 +23,25 @@ def as_logged(event):
     return dict(event, was=event)
 
 
+def logged_only(event):
+    """The same touch, which came too late by its own time: only rules with `axis: recorded_at` see it."""
+    return dict(event, logged_only=True)
+
+
+def plain(event):
+    """The same touch, as all rules see it."""
+    return {key: value for key, value in event.items() if key != "logged_only"}
+
+
+def is_logged_only(event):
+    return "logged_only" in event
+
+
+def counts_at(event):
+    """The time by which a version that counts is too late for another."""
+    return recorded(event) if is_logged_only(event) else touch_time(event)
+
+
 def engagement_of(event):
     if event.get("engagement_id") is not None:
         return event["engagement_id"]

@@ -713,6 +713,20 @@ class History:
                            "end": rng.choice((None, event["start"] + HOUR, event["start"] + 48 * HOUR))}[what]
         return event
 
+    def logged_long_after(self):
+        """Visits that somebody entered in one go, when it was too late for them by their own time; some are mended."""
+        rng = self.rng
+        recorded_at = self.focus - rng.randrange(0, 96) * HOUR
+        for n in range(rng.randint(2, 5)):
+            event = self.fresh_touch()
+            recorded_at += rng.choice([0, 0, 1, 24]) * HOUR
+            event = self.moved_by(event, recorded_at - self.lateness - rng.randint(-6, 72) * HOUR - event["start"])
+            self.say(event, "completed", recorded_at, arrival=recorded_at)
+            if rng.random() < 0.4:
+                phase = rng.choice(["completed", "completed", "cancelled"])
+                at = recorded_at + rng.choice([0, 1, 24, 48]) * HOUR
+                self.say(event if phase == "cancelled" else self.altered(event), phase, at, arrival=at)
+
     def engagement(self, other):
         rng, event = self.rng, self.fresh_touch()
         after = lambda e: e["start"] + rng.choice([0, 0, 1, 6, 24, 40]) * HOUR
@@ -920,6 +934,8 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
         history = History(rng, hcp, start, days, focus, lateness, settled, groups)
         for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
+        if not settled and rng.random() < 0.3:
+            history.logged_long_after()
         history.touched = [touch_time(r[2]) for r in history.records]
         for _ in range(rng.choice((0, 0, 1, 3, 4))):
             history.fact()

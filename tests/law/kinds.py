@@ -13,7 +13,7 @@ import decimal
 import itertools
 
 import facts
-from events import as_logged, compare, engagement_of, field, in_order, joint, market, matches, share, touch_time
+from events import as_logged, compare, engagement_of, field, in_order, is_logged_only, joint, market, matches, share, touch_time
 
 decimal.getcontext().prec = 60  # sums are exact
 HOUR = 3600000
@@ -506,12 +506,11 @@ def instances(rule, touches, view):
 
 def everywhere(rule, touches, view):
     """Every one; attendees of one engagement may give it several times, under several values of `same:`."""
+    touches = [as_logged(t) for t in touches] if "axis" in rule else [t for t in touches if not is_logged_only(t)]
     if "subject" in rule:
         return [dataclasses.replace(one, rule=rule) for one in about_facts(rule, view)]
     if rule["kind"] == "coverage":
         return [dataclasses.replace(one, rule=rule) for one in coverage(rule, touches, view)]
-    if "axis" in rule:
-        touches = [as_logged(t) for t in touches]
     pairwise = rule["kind"] in ("proximity", "overlap")  # there `same:` over a list means sharing a value
     found = [one for values, own in ([((), touches)] if pairwise else view.by_same(touches, rule))
              for one in KINDS[rule["kind"]](rule, own, view, values)]

@@ -301,6 +301,7 @@ class World:
             coverage["histories"] += len(physicians)
             coverage["records"] += len(order)
             for physician in physicians.values():
+                coverage["logged_only"] += len(physician.kept)
                 for verdict in physician.verdicts:
                     coverage["records", verdict] += 1
             final = {k: says_engine(r, False) for k, r in rows.items() if r["status"] != "retracted"}
@@ -405,6 +406,7 @@ def main():
           % coverage["cut into random batches, undone, rebuilt"])
     print("  histories outside the law (a version of what is no longer held, a zone for what is final): %d"
           % coverage["outside"])
+    print("  touches too late by their own time, for rules over the time of recording: %d" % coverage["logged_only"])
     print("  alerts that stand acknowledged or overridden in the end: %d" % coverage["noted"])
     print("  alerts of rules in mode shadow: %d, that went to another topic: %d"
           % (coverage["in shadow"], coverage["moved to another topic"]))

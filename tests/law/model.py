@@ -8,8 +8,9 @@ Times are milliseconds since 1970; events are as events.py says.
 """
 import alerts
 import facts
+import kinds
 import notes
-from events import content, engagement_of, field, rank, recorded, touch_time
+from events import content, counts_at, engagement_of, field, is_logged_only, logged_only, market, rank, recorded, touch_time
 
 FUTURE_GRACE = 5 * 60000
 
@@ -22,6 +23,7 @@ class Physician(alerts.Key):
         self.winners = {}      # engagement -> version that counts (any phase)
         self.facts = {}        # the same of facts: (version, since when it applies)
         self.seen = {}         # (source, id) -> content
+        self.kept = []         # versions that are no records
         self.verdicts = []     # of its records, and their
         self.lines = []        # places among all
         self.held = {}         # engagement -> until when it is certainly still held
@@ -82,7 +84,7 @@ class Physician(alerts.Key):
         self.facts_known += 1
         after = self.profile or {}
         if any(before.get(key) != after.get(key) for key in ("zone", "country", "tier")) and (any(
-                touch_time(v) < self.now - self.policy["allowed_lateness"] for v in self.winners.values())):
+                counts_at(v) < self.now - self.policy["allowed_lateness"] for v in self.winners.values())):
             self.outside = True  # zone or limits change, but what is final stays as it was
 
     def verdict(self, event):
@@ -93,16 +95,25 @@ class Physician(alerts.Key):
         t = touch_time(event)
         current = self.winners.get(engagement_of(event))
         replaces = current is not None and rank(event) > rank(current)
+        stands = current is not None and current["phase"] != "cancelled" and not self.lapsed(current, now)
+        if replaces and stands and counts_at(current) < now - late:
+            return "too_late"
         if t < now - late:
-            return "too_late"
-        if (replaces and current["phase"] != "cancelled" and not self.lapsed(current, now)
-                and touch_time(current) < now - late):
-            return "too_late"
+            followed = stands and is_logged_only(current)
+            if (recorded(event) < now - late or (stands and not followed)
+                    or not (followed or self.logged_rule_asks(event))):
+                return "too_late"
         if t > now + self.policy["max_ahead"]:
             return "too_far_ahead"
         if event["phase"] == "completed" and t > now + FUTURE_GRACE:
             return "from_the_future"
         return "applied"
+
+    def logged_rule_asks(self, event):
+        """Whether a rule over the time of recording is about it: then that is what it may be too late by."""
+        places = kinds.names_of(market(event), self.policy.get("packs", {}))
+        return any("axis" in rule and rule.get("market") in (None, *places)
+                   and self.view().selected([event], rule["of"], rule, ()) for rule in self.policy["rules"])
 
     def retain(self, event, verdict):
         """Follows how long an engagement is certainly held; what comes after that is outside the law."""
@@ -131,6 +142,9 @@ class Physician(alerts.Key):
                 engagement = engagement_of(data)
                 current = self.winners.get(engagement)
                 if current is None or rank(data) > rank(current):
+                    if touch_time(data) < self.now - self.policy["allowed_lateness"]:
+                        data = logged_only(data)
+                        self.kept.append(data)
                     self.winners[engagement] = data
         self.verdicts.append(verdict)
         self.look(self.now)
@@ -172,12 +186,12 @@ class Shared(alerts.Key):
     def profiled(self, now, data):
         if self.profile is None or data["recorded_at"] > self.profile["recorded_at"]:
             self.profile = data
-            self.final_moved |= any(touch_time(v) < now - self.policy["allowed_lateness"]
+            self.final_moved |= any(counts_at(v) < now - self.policy["allowed_lateness"]
                                     for v in self.versions().values())
 
     def joined(self, now, event):
         """One more attendee, or another version, of an engagement that may be final by the others."""
-        self.final_moved |= any(touch_time(v) < now - self.policy["allowed_lateness"]
+        self.final_moved |= any(counts_at(v) < now - self.policy["allowed_lateness"]
                                 for (_, engagement), v in self.versions().items() if engagement == engagement_of(event))
 
     def own(self, event):

@@ -18,7 +18,7 @@ if [ -x build/faults/journeyd ]; then
     bugs="tie_order late_wins duplicate_counted cancel_ignored lapse_ignored revive_ignored boundary_excluded"
     bugs="$bugs joint_ignored same_ignored move_forgets_old shadow_never_left note_never_ends phase_flip_missing severity_first_case kind_frequency_limit"
     bugs="$bugs kind_window_closed kind_calendar kind_sequence kind_absence kind_requires kind_until kind_overlap"
-    bugs="$bugs kind_first market_ignored holidays_ignored limits_never_end kind_coverage link_ignored axis_ignored over_member_time over_never_gone"
+    bugs="$bugs kind_first market_ignored holidays_ignored limits_never_end kind_coverage link_ignored axis_ignored axis_too_late over_member_time over_never_gone"
     # shellcheck disable=SC2086
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --planted $bugs || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds eligibility --planted \

@@ -115,12 +115,12 @@ Test(selectors, together_as_alone)
         for (int i = 0; i < 300; i++) {
             const struct jd_event *event = random_touch();
             uint8_t class = (uint8_t)(1 + rand() % 5);
-            uint32_t pattern = jd_selectors_pattern(&selectors, class, event);
+            uint32_t pattern = jd_selectors_pattern(&selectors, class, event, false);
             const uint64_t *bits = jd_selectors_bits(&selectors, pattern);
             for (uint32_t n = 0; n < program.rule_count * JD_SELECTOR_STRIDE; n++)
                 cr_assert(jd_bit(bits, n) == expected(&rules[n / 4], n % 4, class, event),
                           "seed %u, touch %d, selector %u", seed, i, n);
-            cr_assert(jd_selectors_pattern(&selectors, class, event) == pattern);
+            cr_assert(jd_selectors_pattern(&selectors, class, event, false) == pattern);
         }
         jd_selectors_done(&selectors);
         jd_arena_reset(&arena);
