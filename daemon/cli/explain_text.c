@@ -184,7 +184,7 @@ static void print_facts(const struct page *page)
                                          : time_text(page, fact->confirmed_at)},
                        {"event", fact->id},
                        {"from", fact->source},
-                       {"proof", fact->proof}};
+                       {fact->id.ptr == NULL && fact->source.ptr != NULL ? "reason" : "proof", fact->proof}};
         bool any = false;
         for (size_t k = 0; k < JD_COUNT(details); k++) {
             if (details[k].value.ptr != NULL) {

@@ -1,9 +1,9 @@
 #include "engine/facts.h"
-#include "engine/notes.h"
 
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "engine/time.h"
 
 #define JD_X_STANDING_TEXT(n, t) t,
 static const char *const standing_texts[] = {NULL, JD_STANDING_MAP(JD_X_STANDING_TEXT) NULL};
@@ -22,101 +22,10 @@ uint64_t jd_fact_standings(enum jd_fact fact)
         [JD_FACT_CONTENT] =
             BIT(NONE_KNOWN) | BIT(APPROVED) | BIT(NOT_YET) | BIT(EXPIRED) | BIT(OTHER_USE) | BIT(UNLISTED),
         [JD_FACT_BLACKOUT] = BIT(NONE_KNOWN) | BIT(DECLARED),
+        [JD_FACT_QUIET_HOURS] = BIT(NONE_KNOWN) | BIT(QUIET),
     };
 #undef BIT
     return standings[fact];
-}
-
-/* ---- records ---- */
-
-static struct jd_fact_record *add(struct jd_facts *facts, enum jd_fact fact, uint8_t state, jd_time from,
-                                  jd_time until)
-{
-    if (facts->count == facts->capacity)
-        facts->records = jd_arena_grow(facts->arena, facts->records, facts->count, &facts->capacity,
-                                       sizeof *facts->records);
-    struct jd_fact_record *record = &facts->records[facts->count++];
-    *record = (struct jd_fact_record){.fact = (uint8_t)fact,
-                                      .state = state,
-                                      .from = from == JD_TIME_NONE ? JD_TIME_MIN : from,
-                                      .until = until == JD_TIME_NONE ? JD_NEVER : until,
-                                      .confirmed_at = JD_TIME_NONE,
-                                      .applies_from = JD_TIME_MIN};
-    return record;
-}
-
-/* Where an access record that names no channel applies. */
-static uint8_t access_channel(uint8_t state, uint8_t channel)
-{
-    bool in_person = state == JD_FACT_STATE_NO_SEE || state == JD_FACT_STATE_APPOINTMENT_ONLY;
-    return channel == JD_CHANNEL_NONE && in_person ? JD_CHANNEL_IN_PERSON : channel;
-}
-
-static void add_owner(struct jd_facts *facts, const struct jd_owner *owner, struct jd_str actor, bool deputy)
-{
-    if (actor.ptr == NULL)
-        return;
-    struct jd_fact_record *record =
-        add(facts, JD_FACT_ALIGNMENT, JD_FACT_STATE_GRANTED, owner->from, owner->until);
-    record->about = actor;
-    record->deputy = deputy;
-    record->function = owner->function;
-}
-
-void jd_facts_add_profile(struct jd_facts *facts, const struct jd_hcp_profile *profile)
-{
-    if (profile == NULL)
-        return;
-    const struct jd_consent *consents = profile->consents.items;
-    for (uint32_t i = 0; i < profile->consents.count; i++) {
-        struct jd_fact_record *record =
-            add(facts, JD_FACT_CONSENT, consents[i].state, consents[i].from, consents[i].until);
-        record->channel = consents[i].channel;
-        record->product = consents[i].product;
-        record->confirmed_at = consents[i].confirmed_at;
-        record->proof = consents[i].proof;
-    }
-    const struct jd_access *access = profile->access.items;
-    for (uint32_t i = 0; i < profile->access.count; i++)
-        add(facts, JD_FACT_ACCESS, access[i].state, access[i].from, access[i].until)->channel =
-            access_channel(access[i].state, access[i].channel);
-    const struct jd_licence *licences = profile->licences.items;
-    for (uint32_t i = 0; i < profile->licences.count; i++) {
-        struct jd_fact_record *record =
-            add(facts, JD_FACT_LICENCE, JD_FACT_STATE_GRANTED, licences[i].from, licences[i].until);
-        record->about = licences[i].jurisdiction;
-        record->proof = licences[i].number;
-    }
-    const struct jd_owner *owners = profile->owners.items;
-    for (uint32_t i = 0; i < profile->owners.count; i++) {
-        add_owner(facts, &owners[i], owners[i].actor_id, false);
-        add_owner(facts, &owners[i], owners[i].deputy_id, true);
-    }
-}
-
-void jd_facts_add_event(struct jd_facts *facts, const struct jd_engagement *engagement)
-{
-    const struct jd_event *event = &engagement->event;
-    const struct jd_event_type *type = jd_event_type_of(event->type);
-    if (engagement->class != JD_CLASS_FACT || event->phase == JD_PHASE_CANCELLED || type == NULL ||
-        type->fact == JD_FACT_NONE || jd_is_note(event) ||
-        (type->fact == JD_FACT_ALIGNMENT && event->actor.id.ptr == NULL))
-        return;
-    struct jd_fact_record *record =
-        add(facts, (enum jd_fact)type->fact, type->fact_state,
-            event->start != JD_TIME_NONE ? event->start : event->time, event->end);
-    record->channel =
-        type->fact == JD_FACT_ACCESS ? access_channel(type->fact_state, event->channel) : event->channel;
-    record->product = event->product;
-    record->about = type->fact == JD_FACT_ALIGNMENT                                    ? event->actor.id
-                    : type->fact == JD_FACT_LICENCE && event->jurisdiction.ptr != NULL ? event->jurisdiction
-                    : type->fact == JD_FACT_LICENCE                                    ? event->country
-                                                                                       : (struct jd_str){0};
-    if (type->fact == JD_FACT_ALIGNMENT)
-        record->function = (uint8_t)jd_role_function((enum jd_role)event->actor.role);
-    record->applies_from = engagement->applies_from != JD_TIME_NONE ? engagement->applies_from : JD_TIME_MIN;
-    record->source = event->source;
-    record->id = event->id;
 }
 
 /* ---- which record decides ---- */
@@ -241,34 +150,99 @@ bool jd_fact_is_confirmed(const struct jd_facts *facts, const struct jd_program 
            confirmation(facts, record, at) != JD_TIME_NONE;
 }
 
-/* `*unconfirmed`: a grant was passed over for want of its confirmation. */
-static const struct jd_fact_record *decide(const struct jd_facts *facts, enum jd_fact fact,
-                                           const struct jd_fact_question *q, bool *unconfirmed)
+/* The record that decides a question so far, and since when it counts. */
+struct decision {
+    const struct jd_facts *facts;
+    const struct jd_fact_question *question;
+    bool twice; /* grants count from their confirmation */
+    const struct jd_fact_record *record;
+    jd_time since;
+    bool unconfirmed; /* a grant was passed over for want of it */
+};
+
+static void consider(struct decision *d, const struct jd_fact_record *r)
 {
-    const struct jd_fact_record *decides = NULL;
-    bool twice = fact == JD_FACT_CONSENT && consent_policy(q->program, q->channel)->double_opt_in &&
-                 !jd_fault_bug("fact_single_opt_in");
-    jd_time since = JD_TIME_NONE;
-    for (uint32_t i = 0; i < facts->count; i++) {
-        const struct jd_fact_record *r = &facts->records[i];
-        if (r->fact != fact || r->state == JD_FACT_STATE_CONFIRMED || !applies(r, q) ||
-            (fact == JD_FACT_BLACKOUT && r->until <= q->at))
-            continue;
-        jd_time from = r->from;
-        if (twice && r->state == JD_FACT_STATE_GRANTED) {
-            jd_time confirmed = confirmation(facts, r, q->at);
-            if (confirmed == JD_TIME_NONE) {
-                *unconfirmed = true;
-                continue;
-            }
-            from = confirmed > from ? confirmed : from;
+    const struct jd_fact_question *q = d->question;
+    const bool each = r->fact == JD_FACT_BLACKOUT || r->fact == JD_FACT_QUIET_HOURS;
+    if (r->state == JD_FACT_STATE_CONFIRMED || !applies(r, q) || (each && r->until <= q->at))
+        return;
+    jd_time from = r->from;
+    if (d->twice && r->state == JD_FACT_STATE_GRANTED) {
+        jd_time confirmed = confirmation(d->facts, r, q->at);
+        if (confirmed == JD_TIME_NONE) {
+            d->unconfirmed = true;
+            return;
         }
-        if (decides == NULL || order_since(r, from, decides, since) > 0) {
-            decides = r;
-            since = from;
-        }
+        from = confirmed > from ? confirmed : from;
     }
-    return decides;
+    if (d->record == NULL || order_since(r, from, d->record, d->since) > 0) {
+        d->record = r;
+        d->since = from;
+    }
+}
+
+static int line_order(const struct jd_fact_line *line, enum jd_scope scope, struct jd_str key)
+{
+    return line->scope != scope ? (line->scope > scope) - (line->scope < scope) : jd_str_cmp(line->key, key);
+}
+
+/* The lines of a table about a key; `*count` of them. */
+static const struct jd_fact_line *lines_about(const struct jd_fact_lines *lines, enum jd_scope scope,
+                                              struct jd_str key, uint32_t *count)
+{
+    uint32_t low = 0, high = lines->count;
+    while (low < high) { /* halves it */
+        uint32_t middle = low + (high - low) / 2;
+        if (line_order(&lines->items[middle], scope, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (*count = 0; low + *count < lines->count && line_order(&lines->items[low + *count], scope, key) == 0;)
+        ++*count;
+    return lines->items + low;
+}
+
+static void consider_lines(struct decision *d, enum jd_fact fact, enum jd_scope scope, struct jd_str key)
+{
+    uint32_t count;
+    const struct jd_fact_line *lines = lines_about(&d->question->program->facts[fact], scope, key, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (fact != JD_FACT_QUIET_HOURS || jd_hours_hold(&lines[i].hours, d->question->zone, d->question->at))
+            consider(d, lines[i].record);
+}
+
+/* What tables say: everywhere, in the touch's market and (US-NY) what that is in; of the physician, of the account. */
+static void consider_tables(struct decision *d, enum jd_fact fact)
+{
+    const struct jd_fact_question *q = d->question;
+    const struct jd_fact_lines *lines = &q->program->facts[fact];
+    if (lines->count == 0 || jd_fault_bug("fact_tables"))
+        return;
+    consider_lines(d, fact, JD_SCOPE_NONE, (struct jd_str){0});
+    for (uint32_t size = q->place.size; size > 0; size--)
+        if (size == q->place.size || q->place.ptr[size] == '-')
+            consider_lines(d, fact, JD_SCOPE_NONE, (struct jd_str){q->place.ptr, size});
+    if (q->hcp.ptr != NULL)
+        consider_lines(d, fact, JD_SCOPE_HCP, q->hcp);
+    if (q->account.ptr != NULL)
+        consider_lines(d, fact, JD_SCOPE_ACCOUNT, q->account);
+}
+
+static struct decision decide(const struct jd_facts *facts, enum jd_fact fact,
+                              const struct jd_fact_question *q)
+{
+    struct decision d = {.facts = facts,
+                         .question = q,
+                         .twice = fact == JD_FACT_CONSENT &&
+                                  consent_policy(q->program, q->channel)->double_opt_in &&
+                                  !jd_fault_bug("fact_single_opt_in"),
+                         .since = JD_TIME_NONE};
+    for (uint32_t i = 0; i < facts->count; i++)
+        if (facts->records[i].fact == fact)
+            consider(&d, &facts->records[i]);
+    consider_tables(&d, fact);
+    return d;
 }
 
 /* ---- what it comes to ---- */
@@ -377,12 +351,12 @@ struct jd_finding jd_facts_find(const struct jd_facts *facts, enum jd_fact fact,
 {
     if (fact == JD_FACT_CONTENT)
         return find_content(question);
-    bool unconfirmed = false;
-    const struct jd_fact_record *record = decide(facts, fact, question, &unconfirmed);
+    const struct decision decided = decide(facts, fact, question);
+    const struct jd_fact_record *record = decided.record;
     enum jd_standing standing = JD_STANDING_NONE_KNOWN;
     switch (fact) {
     case JD_FACT_CONSENT:
-        standing = consent_standing(record, question, unconfirmed);
+        standing = consent_standing(record, question, decided.unconfirmed);
         break;
     case JD_FACT_ACCESS:
         standing = access_standing(record, question->at);
@@ -395,6 +369,9 @@ struct jd_finding jd_facts_find(const struct jd_facts *facts, enum jd_fact fact,
         break;
     case JD_FACT_BLACKOUT:
         standing = record != NULL && !jd_fault_bug("fact_blackout") ? JD_STANDING_DECLARED : standing;
+        break;
+    case JD_FACT_QUIET_HOURS:
+        standing = record != NULL ? JD_STANDING_QUIET : standing;
         break;
     case JD_FACT_CONTENT:
     case JD_FACT_ACKNOWLEDGEMENT: /* they are asked in notes.c */
@@ -416,18 +393,33 @@ static bool is_rather(const struct jd_finding *a, const struct jd_finding *b)
     return jd_str_cmp(a->record->about, b->record->about) < 0;
 }
 
+/* Is the actor of an alignment rather the owner than the one found so far? */
+static void consider_owner(const struct jd_facts *facts, enum jd_function function,
+                           struct jd_fact_question *question, struct jd_str actor, struct jd_finding *owner)
+{
+    question->actor = actor;
+    const struct jd_finding found = jd_facts_find(facts, JD_FACT_ALIGNMENT, question);
+    if ((found.standing == JD_STANDING_OWNER || found.standing == JD_STANDING_DEPUTY) &&
+        found.record->function == function && (owner->record == NULL || is_rather(&found, owner)))
+        *owner = found;
+}
+
 struct jd_str jd_facts_owner(const struct jd_facts *facts, enum jd_function function,
                              struct jd_fact_question question)
 {
     struct jd_finding owner = {JD_STANDING_ABSENT, NULL, NULL};
-    for (uint32_t i = 0; i < facts->count; i++) {
-        if (facts->records[i].fact != JD_FACT_ALIGNMENT)
-            continue;
-        question.actor = facts->records[i].about;
-        const struct jd_finding found = jd_facts_find(facts, JD_FACT_ALIGNMENT, &question);
-        if ((found.standing == JD_STANDING_OWNER || found.standing == JD_STANDING_DEPUTY) &&
-            found.record->function == function && (owner.record == NULL || is_rather(&found, &owner)))
-            owner = found;
+    const struct jd_fact_lines *table = &question.program->facts[JD_FACT_ALIGNMENT];
+    for (uint32_t i = 0; i < facts->count; i++)
+        if (facts->records[i].fact == JD_FACT_ALIGNMENT)
+            consider_owner(facts, function, &question, facts->records[i].about, &owner);
+    for (int of_account = 0; of_account < 2; of_account++) {
+        struct jd_str key = of_account ? question.account : question.hcp;
+        uint32_t count = 0;
+        const struct jd_fact_line *lines =
+            key.ptr == NULL ? NULL
+                            : lines_about(table, of_account ? JD_SCOPE_ACCOUNT : JD_SCOPE_HCP, key, &count);
+        for (uint32_t i = 0; i < count; i++)
+            consider_owner(facts, function, &question, lines[i].record->about, &owner);
     }
     return owner.record == NULL ? (struct jd_str){0} : owner.record->about;
 }

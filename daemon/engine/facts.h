@@ -1,9 +1,10 @@
-/* Facts about a physician over time: consent, access, licences, alignment and blackouts, from the profile
- * and from events, as one set; and what a policy's table says of content. Gates and rules ask here.
+/* Facts about a physician over time: consent, access, licences, alignment and blackouts, from the profile, from
+ * events and from tables of the policy, as one set; and what tables say of content and quiet hours. Gates and rules
+ * ask here.
  *
  *   profile ─┐
- *            ├──► records: [from, until) ──► question: which fact, for which touch, at what time?
- *   events ──┘                                   └──► standing, and the record that decides
+ *   events ──┼──► records: [from, until) ──► question: which fact, for which touch, at what time?
+ *   tables ──┘                                   └──► standing, and the record that decides
  *
  * Of the records that concern a question (same fact; its channel or all; its product or all; its actor, its
  * place) the one with the latest `from` <= t decides, also after its `until`; on equal `from` the stricter.
@@ -21,18 +22,19 @@
 #include "journeyd/state.h"
 
 struct jd_fact_record {
-    uint8_t fact;             /* enum jd_fact */
-    uint8_t state;            /* enum jd_fact_state */
-    uint8_t channel;          /* enum jd_channel; NONE: all */
-    struct jd_str product;    /* absent: all */
-    struct jd_str about;      /* LICENCE: where it is valid, absent: anywhere; ALIGNMENT: the actor */
-    bool deputy;              /* ALIGNMENT: as a deputy */
-    uint8_t function;         /* ALIGNMENT: enum jd_function, for which */
-    jd_time from, until;      /* from JD_TIME_MIN: always; until JD_NEVER: open end */
-    jd_time confirmed_at;     /* JD_TIME_NONE: not confirmed */
-    jd_time applies_from;     /* it applies to touches at or after this time; JD_TIME_MIN: to all */
-    struct jd_str proof;      /* of a licence its number; may be absent */
-    struct jd_str source, id; /* the event that says so; absent: the profile */
+    uint8_t fact;          /* enum jd_fact */
+    uint8_t state;         /* enum jd_fact_state */
+    uint8_t channel;       /* enum jd_channel; NONE: all */
+    struct jd_str product; /* absent: all */
+    struct jd_str about;   /* LICENCE: where it is valid, absent: anywhere; ALIGNMENT: the actor */
+    bool deputy;           /* ALIGNMENT: as a deputy */
+    uint8_t function;      /* ALIGNMENT: enum jd_function, for which */
+    jd_time from, until;   /* from JD_TIME_MIN: always; until JD_NEVER: open end */
+    jd_time confirmed_at;  /* JD_TIME_NONE: not confirmed */
+    jd_time applies_from;  /* it applies to touches at or after this time; JD_TIME_MIN: to all */
+    struct jd_str proof;   /* of a licence its number, of a blackout the reason; may be absent */
+    struct jd_str source,
+        id; /* the event that says so, or (no id) the file of the policy; absent: the profile */
 };
 
 struct jd_facts {
@@ -63,7 +65,8 @@ void jd_facts_add_event(struct jd_facts *facts, const struct jd_engagement *enga
     X(APPROVED, "approved")                                                                                  \
     X(NOT_YET, "not_yet")                                                                                    \
     X(OTHER_USE, "other_use")                                                                                \
-    X(UNLISTED, "unlisted") X(OWNER, "owner") X(DEPUTY, "deputy") X(ENDED, "ended") X(DECLARED, "declared")
+    X(UNLISTED, "unlisted")                                                                                  \
+    X(OWNER, "owner") X(DEPUTY, "deputy") X(ENDED, "ended") X(DECLARED, "declared") X(QUIET, "quiet")
 #define JD_X_STANDING(n, t) JD_STANDING_##n,
 enum jd_standing { JD_STANDING_ABSENT, JD_STANDING_MAP(JD_X_STANDING) JD_STANDING_END_ };
 extern const struct jd_symbols jd_standing_symbols;
@@ -77,8 +80,10 @@ struct jd_fact_question {
     uint8_t function;      /* enum jd_function of the actor */
     struct jd_str product; /* may be absent, as the others */
     struct jd_str actor, content;
-    struct jd_str country; /* whose customs hold where there is no record */
-    struct jd_str place;   /* of the touch, for licences: jurisdiction or country */
+    struct jd_str hcp, account; /* for tables */
+    struct jd_str country;      /* whose customs hold where there is no record */
+    struct jd_str place;        /* of the touch, for licences and tables by market: jurisdiction or country */
+    const struct jd_zone *zone; /* in which hours are reckoned; of QUIET_HOURS */
     jd_time at;
 };
 

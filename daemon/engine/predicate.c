@@ -1,14 +1,17 @@
 #include "engine/predicate.h"
 
 #include "base/buf.h"
+#include "base/civil.h"
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "engine/fields.h"
 #include "engine/selector.h"
+#include "engine/tables.h"
 #include "engine/time.h"
 
 /* Values of a list that an alert shows: more are cut, so that they fit its record. */
-enum { VALUE_SIZE_MAX = 1024, WEEK_DAYS = 7, DAY_OF_EPOCH = 3 /* a Thursday */ };
+enum { VALUE_SIZE_MAX = 1024 };
 
 static struct jd_fact_read *add(struct jd_reads *reads, struct jd_str name, struct jd_str value)
 {
@@ -52,10 +55,13 @@ static struct jd_fact_question ask(struct jd_touches *view, const struct jd_touc
         .product = event->product,
         .actor = event->actor.id,
         .content = event->content_id,
+        .hcp = view->shared || view->state == NULL ? event->hcp_id : jd_bare_key(jd_state_key(view->state)),
+        .account = event->account_id,
         .country = home.ptr != NULL ? home : event->country,
         .place = event->jurisdiction.ptr != NULL ? event->jurisdiction
                  : event->country.ptr != NULL    ? event->country
                                                  : home,
+        .zone = touch->zone,
         .at = touch->time,
     };
 }
@@ -116,22 +122,8 @@ static struct jd_str profile_value(const struct jd_hcp_profile *profile, const s
     return none;
 }
 
-static bool profile_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
-                          struct jd_reads *out)
+static struct jd_str profile_name(const struct jd_field_ref *ref, struct jd_arena *arena)
 {
-    const struct jd_condition *condition = &p->condition;
-    const struct jd_hcp_profile *profile = jd_touches_profile(view);
-    struct jd_buf values;
-    uint32_t count = 0;
-    bool named = false;
-    jd_buf_init(&values, out->arena);
-    for (struct jd_str value;
-         profile != NULL && (value = profile_value(profile, &condition->ref, touch->time, count)).ptr != NULL;
-         count++) {
-        named = named || jd_condition_names(condition, value);
-        if (values.size + value.size < VALUE_SIZE_MAX)
-            jd_buf_printf(&values, "%s" JD_STR_FMT, count > 0 ? ", " : "", JD_STR_ARG(value));
-    }
     static const struct jd_str names[JD_PROFILE_END_] = {
         [JD_PROFILE_TIER] = {"profile.tier", 12},
         [JD_PROFILE_SPECIALTY] = {"profile.specialty", 17},
@@ -140,20 +132,61 @@ static bool profile_holds(struct jd_touches *view, const struct jd_predicate *p,
         [JD_PROFILE_AFFILIATIONS] = {"profile.affiliations", 20},
         [JD_PROFILE_ATTRIBUTE] = {"profile.attributes", 18},
     };
-    struct jd_str name = names[condition->ref.field];
-    if (condition->ref.field == JD_PROFILE_ATTRIBUTE)
-        name = jd_arena_printf(out->arena, JD_STR_FMT "." JD_STR_FMT, JD_STR_ARG(name),
-                               JD_STR_ARG(condition->ref.attribute));
-    add(out, name, count > 0 ? jd_buf_done(&values) : JD_STR("none"));
-    switch (condition->op) {
+    struct jd_str name = names[ref->field];
+    return ref->field != JD_PROFILE_ATTRIBUTE ? name
+                                              : jd_arena_printf(arena, JD_STR_FMT "." JD_STR_FMT,
+                                                                JD_STR_ARG(name), JD_STR_ARG(ref->attribute));
+}
+
+/* The values that are looked at, as an alert shows them, and whether a condition names one of them. */
+struct values {
+    const struct jd_condition *condition;
+    const struct jd_texts *among; /* else: whether one of these is */
+    struct jd_buf shown;
+    uint32_t count;
+    bool named;
+};
+
+static struct values values_of(const struct jd_predicate *p, struct jd_reads *out)
+{
+    struct values values = {.condition = &p->condition};
+    jd_buf_init(&values.shown, out->arena);
+    return values;
+}
+
+static bool is_among(const struct jd_texts *texts, struct jd_str value)
+{
+    bool among = false;
+    for (uint32_t i = 0; i < texts->count; i++)
+        among = among || jd_str_eq(texts->items[i], value);
+    return among;
+}
+
+static void see(struct values *values, struct jd_str value)
+{
+    values->named = values->named || (values->among != NULL ? is_among(values->among, value)
+                                                            : jd_condition_names(values->condition, value));
+    if (values->shown.size + value.size < VALUE_SIZE_MAX)
+        jd_buf_printf(&values->shown, "%s" JD_STR_FMT, values->count > 0 ? ", " : "", JD_STR_ARG(value));
+    values->count++;
+}
+
+static struct jd_str shown(struct values *values)
+{
+    return values->count > 0 ? jd_buf_done(&values->shown) : JD_STR("none");
+}
+
+static bool values_hold(const struct values *values)
+{
+    switch (values->condition->op) {
     case JD_IN:
-        return named;
+        return values->named;
     case JD_NOT_IN:
-        return count > 0 && !named;
+        return values->count > 0 && !values->named;
     case JD_EXISTS:
-        return count > 0;
+        return values->count > 0;
     case JD_ABSENT:
-        return count == 0;
+        return values->count == 0;
     case JD_LT:
     case JD_LE:
     case JD_GT:
@@ -163,19 +196,90 @@ static bool profile_holds(struct jd_touches *view, const struct jd_predicate *p,
     return false;
 }
 
+static void see_profile(struct jd_touches *view, const struct jd_touch *touch, struct values *values)
+{
+    const struct jd_hcp_profile *profile = jd_touches_profile(view);
+    for (struct jd_str value;
+         profile != NULL &&
+         (value = profile_value(profile, &values->condition->ref, touch->time, values->count)).ptr != NULL;)
+        see(values, value);
+}
+
+static bool profile_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                          struct jd_reads *out)
+{
+    struct values values = values_of(p, out);
+    see_profile(view, touch, &values);
+    add(out, profile_name(&p->condition.ref, out->arena), shown(&values));
+    return values_hold(&values);
+}
+
+/* ---- tables ---- */
+
+/* The cell of the line about the touch's actor, account or product, its values seen; what it says is noted. */
+static const struct jd_texts *read_cell(struct jd_touches *view, const struct jd_predicate *p,
+                                        const struct jd_touch *touch, struct values *values,
+                                        struct jd_reads *out)
+{
+    static const struct jd_texts nothing = {0};
+    const struct jd_event *event = touch->event;
+    const struct jd_str ids[JD_TABLE_END_] = {[JD_TABLE_ACTORS] = event->actor.id,
+                                              [JD_TABLE_ACCOUNTS] = event->account_id,
+                                              [JD_TABLE_PRODUCTS] = event->product};
+    const struct jd_table *table = &view->fold->program->tables[p->table];
+    const struct jd_table_line *line = jd_table_find(table, ids[p->table], touch->time);
+    const struct jd_texts *cell = line == NULL ? &nothing : &line->cells[p->column];
+    for (uint32_t i = 0; i < cell->count; i++)
+        see(values, cell->items[i]);
+    struct jd_str name = jd_arena_printf(out->arena, "%s." JD_STR_FMT, jd_table_names[p->table],
+                                         JD_STR_ARG(table->columns[p->column]));
+    struct jd_fact_read *read = add(out, name, shown(values));
+    if (line != NULL) {
+        read->about = line->id;
+        read->from = line->from;
+        read->until = line->until;
+    }
+    return cell;
+}
+
+static bool table_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                        struct jd_reads *out)
+{
+    struct values values = values_of(p, out);
+    (void)read_cell(view, p, touch, &values, out);
+    return values_hold(&values);
+}
+
+/* Is a value of the field, of the touch or the profile, one of those in the cell? */
+static bool among_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                        struct jd_reads *out)
+{
+    const struct jd_field_ref *ref = &p->condition.ref;
+    struct values cell = values_of(p, out), values = values_of(p, out);
+    struct jd_value value;
+    values.among = read_cell(view, p, touch, &cell, out);
+    if (ref->profile) {
+        see_profile(view, touch, &values);
+        add(out, profile_name(ref, out->arena), shown(&values));
+    }
+    for (uint32_t i = 0; !ref->profile && jd_field_get(touch->event, ref, i, &value); i++)
+        see(&values, value.kind == JD_STRING
+                         ? value.text
+                         : jd_symbol_text(jd_touch_fields[ref->field].symbols, value.code));
+    return values.named;
+}
+
 /* ---- the time of day ---- */
 
 static bool local_time_holds(const struct jd_predicate *p, const struct jd_touch *touch, struct jd_reads *out)
 {
     static const char *const names[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    int64_t date = jd_local_day(touch->zone, touch->time);
     int64_t ms = jd_local_ms(touch->zone, touch->time);
-    int64_t day = ((date + DAY_OF_EPOCH) % WEEK_DAYS + WEEK_DAYS) % WEEK_DAYS;
     add(out, JD_STR("local_time"),
-        jd_arena_printf(out->arena, "%s %02d:%02d " JD_STR_FMT, names[day], (int)(ms / JD_HOUR),
+        jd_arena_printf(out->arena, "%s %02d:%02d " JD_STR_FMT,
+                        names[jd_weekday(jd_local_day(touch->zone, touch->time))], (int)(ms / JD_HOUR),
                         (int)(ms / JD_MINUTE % 60), JD_STR_ARG(touch->zone->name)));
-    bool after = ms >= p->from_ms, before = ms < p->until_ms + jd_fault_bug("fact_local_time");
-    return ((p->days >> day) & 1) && (p->from_ms < p->until_ms ? after && before : after || before);
+    return jd_hours_hold(&p->hours, touch->zone, touch->time);
 }
 
 /* ---- parts ---- */
@@ -199,6 +303,10 @@ bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *pred
         return profile_holds(view, predicate, touch, out);
     case JD_ASK_FACT:
         return fact_holds(view, predicate, touch, out);
+    case JD_ASK_TABLE:
+        return table_holds(view, predicate, touch, out);
+    case JD_ASK_AMONG:
+        return among_holds(view, predicate, touch, out);
     case JD_ASK_LOCAL_TIME:
         return local_time_holds(predicate, touch, out);
     }
@@ -207,7 +315,7 @@ bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *pred
 
 bool jd_predicate_is_civil(const struct jd_predicate *predicate)
 {
-    bool civil = predicate->ask == JD_ASK_LOCAL_TIME;
+    bool civil = predicate->ask == JD_ASK_LOCAL_TIME || predicate->fact == JD_FACT_QUIET_HOURS;
     for (uint32_t i = 0; i < predicate->part_count; i++)
         civil = civil || jd_predicate_is_civil(&predicate->parts[i]);
     return civil;

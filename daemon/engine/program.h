@@ -242,6 +242,26 @@ struct jd_content {
     jd_time from, until;
 };
 
+/* What one line of actors.csv, accounts.csv or products.csv says of an id in [from, until). */
+struct jd_table_line {
+    struct jd_str id;
+    jd_time from, until;          /* until JD_TIME_NONE: open end */
+    const struct jd_texts *cells; /* by column; none in a cell: it says nothing */
+};
+struct jd_table {
+    const struct jd_str *columns;
+    uint32_t column_count;
+    const struct jd_table_line *lines; /* sorted by id, then from; those of one id are disjoint */
+    uint32_t count;
+};
+enum jd_table_name { JD_TABLE_ACTORS, JD_TABLE_ACCOUNTS, JD_TABLE_PRODUCTS, JD_TABLE_END_ };
+
+/* Hours of some days of the week: ms of the local day, [from, until); until <= from: past midnight. */
+struct jd_hours {
+    int64_t from_ms, until_ms;
+    uint8_t days; /* bit 0 Monday .. bit 6 Sunday, of the local date */
+};
+
 /* What consent a channel needs. */
 struct jd_consent_policy {
     bool double_opt_in;          /* consent counts from its confirmation */
@@ -283,6 +303,8 @@ enum jd_ask {
     JD_ASK_TOUCH,   /* the condition, over the touch */
     JD_ASK_PROFILE, /* the condition, over a profile field: its ref.field is one */
     JD_ASK_FACT,    /* what `fact` comes to is among `standings` */
+    JD_ASK_TABLE, /* the condition, over `column` of `table`, in the line of the touch's actor, account or product */
+    JD_ASK_AMONG, /* a value of the field, of the touch or (condition.ref.profile) of the profile, is in that cell */
     JD_ASK_LOCAL_TIME,
 };
 
@@ -294,10 +316,22 @@ struct jd_predicate {
     struct jd_condition condition;
     enum jd_fact fact;
     uint64_t standings; /* bit s: enum jd_standing s is right (engine/facts.h) */
-    /* LOCAL_TIME: ms of the physician's local day, [from, until); until <= from: past midnight. `days`: bit
-     * 0 Monday .. bit 6 Sunday. */
-    int64_t from_ms, until_ms;
-    uint8_t days;
+    enum jd_table_name table;
+    uint16_t column;
+    struct jd_hours hours; /* LOCAL_TIME, in the physician's zone */
+};
+
+/* What a line of a table of the policy says of a fact: of blackouts.csv and quiet_hours.csv, of a market; of
+ * alignment.csv, of a physician or of an account. */
+struct jd_fact_line {
+    enum jd_scope scope; /* NONE: `key` is a market, absent: everywhere; else HCP or ACCOUNT */
+    struct jd_str key;
+    struct jd_hours hours; /* of quiet_hours.csv: when it holds */
+    const struct jd_fact_record *record;
+};
+struct jd_fact_lines {
+    const struct jd_fact_line *items; /* sorted by scope, then key, then as they stand in the file */
+    uint32_t count;
 };
 
 struct jd_market {
@@ -337,6 +371,8 @@ struct jd_program {
     int64_t trigger_valid_ms;          /* expires_at = min(not_before + this, time of the planned touch) */
     const struct jd_content *contents; /* sorted by id, then channel */
     uint32_t content_count;
+    struct jd_table tables[JD_TABLE_END_];
+    struct jd_fact_lines facts[JD_FACT_END_]; /* of tables, by fact */
 };
 
 #endif

@@ -43,6 +43,15 @@ int64_t jd_local_ms(const struct jd_zone *zone, jd_time t)
     return local - day_of(local) * JD_DAY;
 }
 
+bool jd_hours_hold(const struct jd_hours *hours, const struct jd_zone *zone, jd_time t)
+{
+    const int64_t ms = jd_local_ms(zone, t);
+    const bool after = ms >= hours->from_ms;
+    const bool before = ms < hours->until_ms + jd_fault_bug("fact_local_time");
+    return ((hours->days >> jd_weekday(jd_local_day(zone, t))) & 1) &&
+           (hours->from_ms < hours->until_ms ? after && before : after || before);
+}
+
 jd_time jd_local_instant(const struct jd_zone *zone, int64_t local)
 {
     /* The first stretch that ends after its reading of `local` has it: in a fold that is the earlier

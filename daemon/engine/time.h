@@ -15,6 +15,8 @@
 int64_t jd_local_day(const struct jd_zone *zone, jd_time t);
 /* Time of day at `t`, in ms since local midnight as clocks show it. */
 int64_t jd_local_ms(const struct jd_zone *zone, jd_time t);
+/* Does the instant lie in these hours of the local day? */
+bool jd_hours_hold(const struct jd_hours *hours, const struct jd_zone *zone, jd_time t);
 /* The instant of a local time given as ms since local 1970-01-01T00:00. In a gap it moves forward by the
  * gap's length, in a fold the first is taken. */
 jd_time jd_local_instant(const struct jd_zone *zone, int64_t local);

@@ -100,6 +100,7 @@ struct jd_pack {
     struct jd_str name;
     struct jd_texts countries;
     struct jd_place place;
+    bool named; /* a table has a line for it */
 };
 
 /* Readers; the target's type in brackets. */
@@ -142,8 +143,11 @@ void jd_compile_markets(struct jd_compile *c); /* markets/<NAME>.yaml: packs, th
 /* warnings.c: what is surely not meant, over all rules, which have no errors. */
 void jd_warn_of_rules(struct jd_compile *c);
 void jd_settle_rules(struct jd_compile *c); /* into the program, when all are read */
-void jd_compile_channels(struct jd_compile *c, const struct jd_node *root);        /* channels.yaml */
-void jd_compile_contents(struct jd_compile *c, const struct jd_bundle_file *file); /* content.csv */
+void jd_compile_channels(struct jd_compile *c, const struct jd_node *root); /* channels.yaml */
+typedef void jd_compile_file(struct jd_compile *c, const struct jd_bundle_file *file);
+jd_compile_file jd_compile_contents;                                                /* content.csv */
+jd_compile_file jd_compile_blackouts, jd_compile_quiet_hours, jd_compile_alignment; /* fact_tables.c */
+jd_compile_file jd_compile_actors, jd_compile_accounts, jd_compile_products;        /* tables.c */
 
 /* Conditions on one field of `member`, appended; what is wrong is reported. */
 struct jd_touch_field;

@@ -228,9 +228,28 @@ jd_time jd_cell_time(struct jd_compile *c, const struct jd_cell *cell, const cha
     jd_time time = JD_TIME_NONE;
     if (cell->text.size > 0 && !jd_time_of_text(c, cell->text, &time)) {
         jd_cell_expected(c, cell, column, "a date (2026-03-01) or a time (2026-03-01T09:00:00Z)");
+        jd_problem_hint(c->problems, "the year first, with four digits: 2026-03-01");
         return JD_TIME_NONE;
     }
     return time;
+}
+
+bool jd_cell_next(struct jd_cell *rest, struct jd_cell *value)
+{
+    const struct jd_str text = rest->text;
+    uint32_t begin = 0, bar = 0, end;
+    if (text.size == 0)
+        return false;
+    while (bar < text.size && text.ptr[bar] != '|')
+        bar++;
+    for (end = bar; end > 0 && text.ptr[end - 1] == ' ';)
+        end--;
+    while (begin < end && text.ptr[begin] == ' ')
+        begin++;
+    *value = (struct jd_cell){{text.ptr + begin, end - begin}, rest->place};
+    rest->text =
+        bar < text.size ? (struct jd_str){text.ptr + bar + 1, text.size - bar - 1} : (struct jd_str){0};
+    return true;
 }
 
 void jd_cell_interval(struct jd_compile *c, const struct jd_cell *from, const struct jd_cell *until,

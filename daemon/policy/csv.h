@@ -49,6 +49,9 @@ struct jd_str jd_cell_text(struct jd_compile *c, const struct jd_cell *cell, con
 uint8_t jd_cell_symbol(struct jd_compile *c, const struct jd_cell *cell, const char *column,
                        const struct jd_symbols *symbols);
 jd_time jd_cell_time(struct jd_compile *c, const struct jd_cell *cell, const char *column);
+/* The next of the values of a cell that are parted by `|`, blanks around it left out; `rest` goes on behind it. False:
+ * there is no more. An empty cell has none. */
+bool jd_cell_next(struct jd_cell *rest, struct jd_cell *value);
 /* [from, until); an empty `until` is an open end (JD_TIME_NONE). */
 void jd_cell_interval(struct jd_compile *c, const struct jd_cell *from, const struct jd_cell *until,
                       jd_time *begins, jd_time *ends);

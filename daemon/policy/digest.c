@@ -76,8 +76,9 @@ static void add_policy(struct jd_compile *c, struct jd_buf *buf, const struct jd
 
 int64_t jd_digest_ground(struct jd_compile *c)
 {
-    static const char *const others[] = {"conflicts.yaml", "channels.yaml", "content.csv",
-                                         "limits.csv",     "calendars.csv", NULL};
+    static const char *const others[] = {
+        "conflicts.yaml",  "channels.yaml", "content.csv", "limits.csv",   "calendars.csv", "blackouts.csv",
+        "quiet_hours.csv", "alignment.csv", "actors.csv",  "accounts.csv", "products.csv",  NULL};
     struct jd_buf buf;
     jd_buf_init(&buf, c->arena);
     for (uint32_t i = 0; i < c->bundle->count; i++) {
@@ -136,11 +137,42 @@ static bool in_business_days(const struct jd_rule *rule)
     return any;
 }
 
+/* A column of a table, line by line. */
+static void add_column(struct jd_buf *buf, const struct jd_table *table, uint16_t column)
+{
+    for (uint32_t i = 0; i < table->count && !jd_fault_bug("table_columns_unread"); i++) {
+        const struct jd_table_line *line = &table->lines[i];
+        const struct jd_texts *cell = &line->cells[column];
+        add_text(buf, line->id);
+        add_number(buf, line->from);
+        add_number(buf, line->until);
+        for (uint32_t v = 0; v < cell->count; v++)
+            add_text(buf, cell->items[v]);
+    }
+}
+
+/* What `require:` reads of tables, and in channels.yaml: whether consent needs a confirmation, and where consent. */
+static void add_predicate(struct jd_compile *c, struct jd_buf *buf, const struct jd_predicate *predicate)
+{
+    static const char *const files[JD_FACT_END_] = {
+        [JD_FACT_CONSENT] = "channels.yaml",   [JD_FACT_CONTENT] = "content.csv",
+        [JD_FACT_BLACKOUT] = "blackouts.csv",  [JD_FACT_QUIET_HOURS] = "quiet_hours.csv",
+        [JD_FACT_ALIGNMENT] = "alignment.csv",
+    };
+    for (uint32_t i = 0; i < predicate->part_count; i++)
+        add_predicate(c, buf, &predicate->parts[i]);
+    if (predicate->ask == JD_ASK_TABLE || predicate->ask == JD_ASK_AMONG)
+        add_column(buf, &c->program->tables[predicate->table], predicate->column);
+    if (predicate->ask == JD_ASK_FACT && files[predicate->fact] != NULL &&
+        !jd_fault_bug("table_facts_unread"))
+        add_file(c, buf, files[predicate->fact]);
+}
+
 int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule)
 {
     struct jd_buf buf;
     struct jd_arena_mark mark = jd_arena_mark(c->arena);
-    bool reckons = in_business_days(&rule->rule);
+    bool reckons = in_business_days(&rule->rule), owned = rule->rule.owner != JD_FUNCTION_NONE;
     jd_buf_init(&buf, c->arena);
     jd_buf_number(&buf, c->ground);
     add_node(&buf, rule->node);
@@ -148,13 +180,16 @@ int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule
     for (uint32_t i = 0; i < rule->version_count; i++) {
         add_limits(&buf, &rule->versions[i].rule);
         reckons = reckons || in_business_days(&rule->versions[i].rule);
+        owned = owned || rule->versions[i].rule.owner != JD_FUNCTION_NONE;
     }
     if (reckons)
         add_file(c, &buf, "calendars.csv");
-    if (rule->rule.require != NULL || rule->rule.subject != JD_FACT_NONE)
-        add_file(c, &buf, "channels.yaml"); /* whether consent needs a confirmation, and where consent */
-    if (rule->rule.require != NULL && !jd_fault_bug("table_contents_unread"))
-        add_file(c, &buf, "content.csv");
+    if (owned)
+        add_file(c, &buf, "alignment.csv");
+    if (rule->rule.subject == JD_FACT_CONSENT)
+        add_file(c, &buf, "channels.yaml");
+    if (rule->rule.require != NULL)
+        add_predicate(c, &buf, rule->rule.require);
     int64_t digest = digest_of(&buf);
     jd_arena_rewind(c->arena, mark);
     return digest;

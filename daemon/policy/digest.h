@@ -1,8 +1,9 @@
 /* What parts of a policy are made of, as one number: when another policy comes, only what has another digest is
  * evaluated again. Comments, order of keys in a file's text and quotes do not count. Of tables a rule depends on
- * what it reads: its own lines of limits.csv; calendars.csv if it reckons in business days; channels.yaml if it
- * reads facts, content.csv if it has `require:`. All else that a rule may read counts, however little of it the
- * rule needs. */
+ * what it reads: its own lines of limits.csv; calendars.csv if it reckons in business days; by what it asks for in
+ * `require:` the columns of actors.csv, accounts.csv and products.csv, and the files content.csv, blackouts.csv,
+ * quiet_hours.csv and alignment.csv, or, for consent, channels.yaml. All else that a rule may read counts, however
+ * little of it the rule needs. */
 #ifndef JOURNEYD_POLICY_DIGEST_H
 #define JOURNEYD_POLICY_DIGEST_H
 

@@ -153,7 +153,8 @@ static void add_pack(struct jd_compile *c, const struct jd_member *member, const
                     jd_problem_hint(c->problems, "it is in " JD_STR_FMT " at line %u",
                                     JD_STR_ARG(c->packs[p].name), c->packs[p].place.line);
                 }
-    c->packs[c->pack_count++] = (struct jd_pack){member->key, *countries, member->place};
+    c->packs[c->pack_count++] =
+        (struct jd_pack){.name = member->key, .countries = *countries, .place = member->place};
 }
 
 static void read_markets(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node,
@@ -374,12 +375,24 @@ static bool is_below(struct jd_str name, const char *directory)
     return name.size > size && memcmp(name.ptr, directory, size) == 0;
 }
 
+/* The tables, which are read before the rules. */
+static const struct {
+    const char *name;
+    jd_compile_file *compile;
+} tables[] = {
+    {"calendars.csv", jd_compile_calendars},     {"limits.csv", jd_compile_limits},
+    {"content.csv", jd_compile_contents},        {"blackouts.csv", jd_compile_blackouts},
+    {"quiet_hours.csv", jd_compile_quiet_hours}, {"alignment.csv", jd_compile_alignment},
+    {"actors.csv", jd_compile_actors},           {"accounts.csv", jd_compile_accounts},
+    {"products.csv", jd_compile_products},
+};
+
 static void check_files(struct jd_compile *c)
 {
-    static const char *const known[] = {
-        "policy.yaml", "conflicts.yaml", "channels.yaml", "content.csv", "calendars.csv", "limits.csv", NULL};
-    static const char *const later[] = {"actors.csv",  "accounts.csv",  "products.csv",
-                                        "compass.csv", "blackouts.csv", "journeys/"};
+    const char *known[JD_COUNT(tables) + 4] = {"policy.yaml", "conflicts.yaml", "channels.yaml"};
+    static const char *const later[] = {"compass.csv", "journeys/"};
+    for (size_t i = 0; i < JD_COUNT(tables); i++)
+        known[i + 3] = tables[i].name;
     for (uint32_t i = 0; i < c->bundle->count; i++) {
         struct jd_str name = c->bundle->files[i].name;
         bool is_known = is_below(name, JD_BUNDLE_ZONES) || jd_market_name(name).ptr != NULL, is_later = false;
@@ -407,12 +420,11 @@ static void compile_files(struct jd_compile *c)
         jd_compile_policy(c, tree);
     if (c->program->zone_count == 0) /* so that what follows has zones to reckon with */
         settle_zones(c, NULL);
-    const struct jd_bundle_file *calendars = jd_bundle_file(c->bundle, JD_STR("calendars.csv"));
-    if (calendars != NULL)
-        jd_compile_calendars(c, calendars);
-    const struct jd_bundle_file *limits = jd_bundle_file(c->bundle, JD_STR("limits.csv"));
-    if (limits != NULL)
-        jd_compile_limits(c, limits);
+    for (size_t i = 0; i < JD_COUNT(tables); i++) {
+        const struct jd_bundle_file *file = jd_bundle_file(c->bundle, jd_str_of(tables[i].name));
+        if (file != NULL)
+            tables[i].compile(c, file);
+    }
     c->ground = jd_digest_ground(c);
     tree = tree_of(c, "conflicts.yaml", true);
     if (tree != NULL)
@@ -424,9 +436,6 @@ static void compile_files(struct jd_compile *c)
     tree = tree_of(c, "channels.yaml", false);
     if (tree != NULL)
         jd_compile_channels(c, tree);
-    const struct jd_bundle_file *contents = jd_bundle_file(c->bundle, JD_STR("content.csv"));
-    if (contents != NULL)
-        jd_compile_contents(c, contents);
     c->program->channels_digest = jd_digest_channels(c);
 }
 

@@ -7,7 +7,9 @@
 #include "base/str.h"
 #include "engine/facts.h"
 #include "engine/fields.h"
+#include "engine/tables.h"
 #include "policy/compile.h"
+#include "policy/csv.h"
 #include "policy/value.h"
 
 enum {
@@ -15,8 +17,7 @@ enum {
     PARTS_MAX = JD_LIST_MAX /* an alert says what each of them read */,
     NAMES_MAX = 96,
     WORDS_MAX = 16,
-    SHOWN_MAX = 80,
-    WEEK_DAYS = 7
+    SHOWN_MAX = 80
 };
 
 /* What is being read: one predicate of a rule. */
@@ -42,6 +43,7 @@ static const struct {
     {"licence", read_standings, JD_ASK_FACT, JD_FACT_LICENCE},
     {"content", read_standings, JD_ASK_FACT, JD_FACT_CONTENT},
     {"blackout", read_standings, JD_ASK_FACT, JD_FACT_BLACKOUT},
+    {"quiet_hours", read_standings, JD_ASK_FACT, JD_FACT_QUIET_HOURS},
     {"aligned", read_aligned, JD_ASK_FACT, JD_FACT_ALIGNMENT},
     {"local_time", read_local_time, JD_ASK_LOCAL_TIME, JD_FACT_NONE},
     {"journeys", read_later, JD_ASK_ALL, JD_FACT_NONE},
@@ -109,46 +111,27 @@ static void read_later(struct reading *r, const struct jd_member *member, struct
 
 /* ---- the time of day ---- */
 
-struct written_hours {
-    int64_t from_ms, until_ms;
-    uint8_t days;
-};
-
-/* 08:00, 23:59; 24:00 is the end of the day. */
 static void read_clock(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    int64_t hour, minute;
-    struct jd_str text = node->text;
-    bool ok = node->kind == JD_NODE_SCALAR && text.size == 5 && text.ptr[2] == ':' && text.ptr[0] != '-' &&
-              text.ptr[3] != '-' && jd_value_integer((struct jd_str){text.ptr, 2}, &hour) &&
-              jd_value_integer((struct jd_str){text.ptr + 3, 2}, &minute) && minute < 60 &&
-              (hour < 24 || (hour == 24 && minute == 0));
-    if (ok)
-        *(int64_t *)out = hour * JD_HOUR + minute * JD_MINUTE;
-    else
+    if (node->kind != JD_NODE_SCALAR || !jd_value_clock(node->text, out))
         jd_expected(c, node, key->name, "a time of day (08:00)");
 }
 
 static void read_days(struct jd_compile *c, const struct jd_key *key, const struct jd_node *node, void *out)
 {
-    static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
     const struct jd_node *nodes = node->kind == JD_NODE_LIST ? node->items : node;
     uint32_t count = node->kind == JD_NODE_LIST ? node->count : 1;
     uint8_t days = 0;
     if (count == 0)
         jd_error_at(c, node->place, "%s: the list is empty", key->name);
     for (uint32_t i = 0; i < count; i++) {
-        int day = 0;
-        while (nodes[i].kind == JD_NODE_SCALAR && names[day] != NULL &&
-               !jd_str_eq(nodes[i].text, jd_str_of(names[day])))
-            day++;
-        if (nodes[i].kind == JD_NODE_SCALAR && names[day] != NULL) {
-            days = (uint8_t)(days | 1u << day);
-        } else {
-            jd_expected(c, &nodes[i], key->name, "a day of the week (mon, tue, wed, thu, fri, sat, sun)");
-            if (nodes[i].kind == JD_NODE_SCALAR)
-                jd_problem_suggest(c->problems, nodes[i].text, names);
-        }
+        uint8_t day = nodes[i].kind == JD_NODE_SCALAR ? jd_value_day(nodes[i].text) : 0;
+        days |= day;
+        if (day != 0)
+            continue;
+        jd_expected(c, &nodes[i], key->name, "a day of the week (mon, tue, wed, thu, fri, sat, sun)");
+        if (nodes[i].kind == JD_NODE_SCALAR)
+            jd_problem_suggest(c->problems, nodes[i].text, jd_value_days);
     }
     *(uint8_t *)out = days;
 }
@@ -156,19 +139,17 @@ static void read_days(struct jd_compile *c, const struct jd_key *key, const stru
 static void read_local_time(struct reading *r, const struct jd_member *member, struct jd_predicate *out)
 {
     static const struct jd_key keys[] = {
-        {"from", read_clock, .offset = offsetof(struct written_hours, from_ms), .required = true},
-        {"until", read_clock, .offset = offsetof(struct written_hours, until_ms), .required = true},
-        {"days", read_days, .offset = offsetof(struct written_hours, days)},
+        {"from", read_clock, .offset = offsetof(struct jd_hours, from_ms), .required = true},
+        {"until", read_clock, .offset = offsetof(struct jd_hours, until_ms), .required = true},
+        {"days", read_days, .offset = offsetof(struct jd_hours, days)},
         {0},
     };
-    struct written_hours hours = {.days = (1u << WEEK_DAYS) - 1};
+    struct jd_hours hours = {.days = JD_VALUE_ALL_DAYS};
     uint32_t errors = r->c->problems->errors;
     (void)jd_read_map(r->c, &member->value, member->key.ptr, keys, NULL, &hours); /* reported there */
     if (errors == r->c->problems->errors && hours.from_ms == hours.until_ms)
         jd_error_at(r->c, member->value.place, "%s: from and until are the same", member->key.ptr);
-    out->from_ms = hours.from_ms;
-    out->until_ms = hours.until_ms;
-    out->days = hours.days;
+    out->hours = hours;
 }
 
 /* ---- fields ---- */
@@ -228,9 +209,102 @@ static void read_conditions(struct reading *r, const struct jd_member *member, e
                : (struct jd_predicate){.ask = JD_ASK_ALL, .parts = parts, .part_count = conditions.count};
 }
 
+/* ---- tables ---- */
+
+/* actors.grade: which table, and how long its part of the name is; 0: none. */
+static uint32_t table_of(struct jd_str name, enum jd_table_name *table)
+{
+    for (int t = 0; t < JD_TABLE_END_; t++) {
+        const struct jd_str prefix = jd_str_of(jd_table_names[t]);
+        *table = (enum jd_table_name)t;
+        if (name.size > prefix.size && name.ptr[prefix.size] == '.' &&
+            memcmp(name.ptr, prefix.ptr, prefix.size) == 0)
+            return prefix.size + 1;
+    }
+    return 0;
+}
+
+/* The column that `name` means; reported where there is none. */
+static bool read_column(struct reading *r, struct jd_place place, struct jd_str name,
+                        struct jd_predicate *out)
+{
+    struct jd_compile *c = r->c;
+    const uint32_t prefix = table_of(name, &out->table);
+    const struct jd_table *table = &c->program->tables[out->table];
+    const struct jd_str column = {name.ptr + prefix, name.size - prefix};
+    const char *columns[JD_CSV_COLUMNS_MAX + 1] = {NULL};
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        columns[i] = jd_arena_printf(c->arena, "%s." JD_STR_FMT, jd_table_names[out->table],
+                                     JD_STR_ARG(table->columns[i]))
+                         .ptr;
+        if (jd_str_eq(table->columns[i], column)) {
+            out->column = (uint16_t)i;
+            return true;
+        }
+    }
+    if (table->columns == NULL) {
+        jd_error_at(c, place, "the policy has no file %s.csv that could be read", jd_table_names[out->table]);
+        jd_problem_hint(c->problems, "its header: %s,from,until,%.*s",
+                        out->table == JD_TABLE_ACTORS     ? "actor"
+                        : out->table == JD_TABLE_ACCOUNTS ? "account_id"
+                                                          : "product",
+                        column.size < SHOWN_MAX ? (int)column.size : SHOWN_MAX, column.ptr);
+    } else {
+        jd_error_at(c, place, "%s.csv has no column \"%.*s\"", jd_table_names[out->table],
+                    column.size < SHOWN_MAX ? (int)column.size : SHOWN_MAX, column.ptr);
+        jd_problem_suggest(c->problems, name, columns);
+    }
+    return false;
+}
+
+/* products.prescription: yes */
+static bool read_table(struct reading *r, const struct jd_member *member, struct jd_predicate *out)
+{
+    static const struct jd_touch_field text = {.kind = JD_STRING};
+    struct jd_predicate cell = {0};
+    if (table_of(member->key, &cell.table) == 0)
+        return false;
+    if (!read_column(r, member->place, member->key, &cell))
+        return true;
+    read_conditions(r, member, JD_ASK_TABLE, &text, (struct jd_field_ref){0}, out);
+    struct jd_predicate *parts = jd_arena_array(r->c->arena, (size_t)out->part_count + 1, sizeof *parts);
+    for (uint32_t i = 0; i < out->part_count; i++) {
+        parts[i] = out->parts[i];
+        parts[i].table = cell.table;
+        parts[i].column = cell.column;
+    }
+    out->parts = parts;
+    out->table = cell.table;
+    out->column = cell.column;
+    return true;
+}
+
+/* profile.specialty: { in: products.specialties } */
+static bool read_among(struct reading *r, const struct jd_member *member, const struct jd_touch_field *field,
+                       struct jd_field_ref ref, struct jd_predicate *out)
+{
+    const struct jd_node *value = &member->value;
+    const struct jd_member *in =
+        value->kind == JD_NODE_MAP && value->count == 1 && jd_str_is(value->members[0].key, "in")
+            ? &value->members[0]
+            : NULL;
+    enum jd_table_name table;
+    if (in == NULL || in->value.kind != JD_NODE_SCALAR || table_of(in->value.text, &table) == 0)
+        return false;
+    *out = (struct jd_predicate){.ask = JD_ASK_AMONG, .condition = {.ref = ref, .op = JD_IN}};
+    if (field->kind != JD_STRING && field->kind != JD_ENUM) {
+        jd_error_at(r->c, in->place, "%s: is no text that a table could list", member->key.ptr);
+        jd_problem_hint(r->c->problems, "fields that hold text, such as profile.specialty or indication");
+    }
+    (void)read_column(r, in->value.place, in->value.text, out); /* reported there */
+    return true;
+}
+
 static void read_field(struct reading *r, const struct jd_member *member, struct jd_predicate *out)
 {
     struct jd_field_ref ref = {0};
+    if (read_table(r, member, out))
+        return;
     for (size_t i = 0; i < JD_COUNT(profile_fields); i++) {
         struct jd_str name = jd_str_of(profile_fields[i].name);
         bool attribute = profile_fields[i].field == JD_PROFILE_ATTRIBUTE && member->key.size > name.size &&
@@ -240,14 +314,17 @@ static void read_field(struct reading *r, const struct jd_member *member, struct
         ref.field = (uint16_t)profile_fields[i].field;
         if (attribute)
             ref.attribute = (struct jd_str){member->key.ptr + name.size, member->key.size - name.size};
-        read_conditions(r, member, JD_ASK_PROFILE, &profile_fields[i].kind, ref, out);
+        struct jd_field_ref of_profile = ref;
+        of_profile.profile = true;
+        if (!read_among(r, member, &profile_fields[i].kind, of_profile, out))
+            read_conditions(r, member, JD_ASK_PROFILE, &profile_fields[i].kind, ref, out);
         return;
     }
     struct jd_str name = jd_str_eq(member->key, JD_STR("outcome")) ? JD_STR("outcome.code") : member->key;
-    if (jd_field_ref_of(name, &ref))
-        read_conditions(r, member, JD_ASK_TOUCH, &jd_touch_fields[ref.field], ref, out);
-    else
+    if (!jd_field_ref_of(name, &ref))
         unknown(r, member);
+    else if (!read_among(r, member, &jd_touch_fields[ref.field], ref, out))
+        read_conditions(r, member, JD_ASK_TOUCH, &jd_touch_fields[ref.field], ref, out);
 }
 
 /* ---- parts ---- */

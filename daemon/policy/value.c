@@ -70,6 +70,28 @@ bool jd_value_size(struct jd_str text, int64_t *bytes)
     return scaled(text, units, JD_COUNT(units), bytes);
 }
 
+bool jd_value_clock(struct jd_str text, int64_t *ms)
+{
+    int64_t hour, minute;
+    if (text.size != 5 || text.ptr[2] != ':' || text.ptr[0] == '-' || text.ptr[3] == '-' ||
+        !jd_value_integer((struct jd_str){text.ptr, 2}, &hour) ||
+        !jd_value_integer((struct jd_str){text.ptr + 3, 2}, &minute) || minute >= 60 || hour > 24 ||
+        (hour == 24 && minute > 0))
+        return false;
+    *ms = hour * JD_HOUR + minute * JD_MINUTE;
+    return true;
+}
+
+const char *const jd_value_days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
+
+uint8_t jd_value_day(struct jd_str text)
+{
+    int day = 0;
+    while (jd_value_days[day] != NULL && !jd_str_eq(text, jd_str_of(jd_value_days[day])))
+        day++;
+    return jd_value_days[day] == NULL ? 0 : (uint8_t)(1u << day);
+}
+
 bool jd_value_truth(struct jd_str text, bool *out)
 {
     *out = jd_str_eq(text, JD_STR("true"));

@@ -16,6 +16,12 @@ JD_MUST_CHECK bool jd_value_duration(struct jd_str text, int64_t *ms);
 /* A whole number of bytes, or of KiB, MiB or GiB. */
 JD_MUST_CHECK bool jd_value_size(struct jd_str text, int64_t *bytes);
 /* true | false, nothing else. */
+/* 08:00, 23:59, in ms; 24:00 is the end of the day. */
+JD_MUST_CHECK bool jd_value_clock(struct jd_str text, int64_t *ms);
+/* mon … sun, as bit 0 … 6; 0: it is none. */
+enum { JD_VALUE_ALL_DAYS = 0x7F };
+extern const char *const jd_value_days[]; /* ends with NULL */
+uint8_t jd_value_day(struct jd_str text);
 JD_MUST_CHECK bool jd_value_truth(struct jd_str text, bool *out);
 /* Only ASCII letters, digits, '.', '_' and '-', and at least one of them. */
 bool jd_value_is_name(struct jd_str text);

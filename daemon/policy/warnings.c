@@ -332,7 +332,7 @@ static void warn_unused(struct jd_compile *c)
     for (uint32_t i = 0; i < c->pack_count; i++) {
         struct jd_str file =
             jd_arena_printf(c->arena, "markets/" JD_STR_FMT ".yaml", JD_STR_ARG(c->packs[i].name));
-        if (jd_bundle_file(c->bundle, file) == NULL)
+        if (!c->packs[i].named && jd_bundle_file(c->bundle, file) == NULL)
             jd_warn_at(c, c->packs[i].place, "the pack \"" JD_STR_FMT "\" has no file " JD_STR_FMT,
                        JD_STR_ARG(c->packs[i].name), JD_STR_ARG(file));
     }

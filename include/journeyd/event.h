@@ -58,7 +58,8 @@
     X(LICENCE, "licence")                                                                                    \
     X(ALIGNMENT, "alignment")                                                                                \
     X(CONTENT, "content")                                                                                    \
-    X(BLACKOUT, "blackout") X(ACKNOWLEDGEMENT, "acknowledgement") X(OVERRIDE, "override")
+    X(BLACKOUT, "blackout")                                                                                  \
+    X(ACKNOWLEDGEMENT, "acknowledgement") X(OVERRIDE, "override") X(QUIET_HOURS, "quiet_hours")
 #define JD_FACT_STATE_MAP(X)                                                                                 \
     X(GRANTED, "granted")                                                                                    \
     X(CONFIRMED, "confirmed")                                                                                \

@@ -3,7 +3,7 @@
 A record is an interval [from, until) of one fact. Of the records that concern a touch the one with the latest `from`
 at or before its time decides, also after its `until`; of equally late ones the stricter.
 """
-from events import FUNCTION, matches, touch_time
+from events import FUNCTION, field, matches, touch_time
 
 ALWAYS, NEVER = -10**18, 10**18
 STRICT = {"denied": 3, "revoked": 3, "no_contact": 3, "no_see": 2, "appointment_only": 1}
@@ -132,6 +132,11 @@ def contradicting(rule, records):
             yield sorted(found, key=lambda r: rank(r, r["from"]), reverse=True)[:64]
 
 
+def places(place):
+    """US-NY, and US that it is in."""
+    return [] if place is None else [place] + [place[:i] for i, c in enumerate(place) if c == "-"]
+
+
 class Reader:
     """What can be asked of one touch. `read`: what was, in order."""
 
@@ -147,11 +152,31 @@ class Reader:
         self.read.append((name, value, r.get("channel"), r.get("product"), r.get("about"), bare(r.get("from")),
                           bare(r.get("until")), r.get("confirmed_at"), r.get("source"), r.get("id"), r.get("proof")))
 
+    def in_market(self, market):
+        """Whether a table's line for that market is about the touch."""
+        of = [market, *self.policy.get("packs", {}).get(market, ())]
+        return market is None or any(place in of for place in places(self.place))
+
+    def of_tables(self, fact):
+        """What the policy's tables say."""
+        tables = self.policy.get("tables", {})
+        for row in tables.get("blackouts", ()) if fact == "blackout" else ():
+            if self.in_market(row["market"]):
+                yield record("blackout", "denied", row["from"], row["until"], row["channel"], product=row["product"],
+                             source="blackouts.csv", proof=row["reason"])
+        for row in tables.get("quiet_hours", ()) if fact == "quiet_hours" else ():
+            if self.in_market(row["market"]) and self.in_hours(row["days"] or DAYS, row["starts"], row["ends"]):
+                yield record("quiet_hours", "denied", row["from"], row["until"], row["channel"], source="quiet_hours.csv")
+        for row in tables.get("alignment", ()) if fact == "alignment" else ():
+            if row["hcp_id"] == self.touch["hcp_id"] or row["account_id"] and row["account_id"] == self.touch.get("account_id"):
+                yield record("alignment", "granted", row["from"], row["until"], product=row["product"],
+                             about=row["actor"], deputy=row["deputy"] == "true", source="alignment.csv")
+
     def deciding(self, fact):
         """The record that decides, None; and whether a grant was left out for want of its confirmation."""
         t, unconfirmed, candidates = touch_time(self.touch), False, []
         twice = fact == "consent" and self.channel_policy().get("double_opt_in", False)
-        for r in self.records:
+        for r in (*self.records, *self.of_tables(fact)):
             if r["state"] == "confirmed" or not concerns(r, fact, self.touch, self.place):
                 continue
             since = r["from"]
@@ -161,7 +186,7 @@ class Reader:
                     unconfirmed = True
                     continue
                 since = max(since, at)
-            if fact != "blackout" or t < r["until"]:
+            if fact not in ("blackout", "quiet_hours") or t < r["until"]:
                 candidates.append((rank(r, since), r))
         return (max(candidates, key=lambda c: c[0])[1] if candidates else None), unconfirmed
 
@@ -173,6 +198,8 @@ class Reader:
         t = touch_time(self.touch)
         if fact == "blackout":
             return r, "none" if r is None else "declared"
+        if fact == "quiet_hours":
+            return r, "none" if r is None else "quiet"
         if fact == "access":
             return r, "open" if r is None or r["until"] <= t else r["state"]
         if r is None:
@@ -228,15 +255,45 @@ class Reader:
                 ok &= bool(values) and not any(v in operand for v in values)
         return ok
 
+    def in_hours(self, days, start, end):
+        local = self.zone.local(touch_time(self.touch))
+        ms = ((local.hour * 60 + local.minute) * 60 + local.second) * 1000 + local.microsecond // 1000
+        start, end = ((int(text[:2]) * 60 + int(text[3:])) * 60000 for text in (start, end))
+        return DAYS[local.weekday()] in days and (start <= ms < end if start < end else ms >= start or ms < end)
+
     def local_time(self, hours):
         local = self.zone.local(touch_time(self.touch))
         self.note("local_time", "%s %02d:%02d %s" % (DAYS[local.weekday()].capitalize(), local.hour, local.minute,
                                                      self.zone.info.key))
-        if DAYS[local.weekday()] not in hours.get("days", DAYS):
-            return False
-        ms = ((local.hour * 60 + local.minute) * 60 + local.second) * 1000 + local.microsecond // 1000
-        start, end = ((int(hours[k][:2]) * 60 + int(hours[k][3:])) * 60000 for k in ("from", "until"))
-        return start <= ms < end if start < end else ms >= start or ms < end
+        return self.in_hours(hours.get("days", DAYS), hours["from"], hours["until"])
+
+    def cell(self, name):
+        """The values in a column of actors, accounts or products, in the line about the touch."""
+        table, column = name.split(".")
+        about = {"actors": (self.touch.get("actor") or {}).get("id"), "accounts": self.touch.get("account_id"),
+                 "products": self.touch.get("product")}[table]
+        rows = [row for row in self.policy["tables"][table] if row["id"] == about and row["from"] <= touch_time(self.touch)
+                and (row["until"] is None or touch_time(self.touch) < row["until"])]
+        values = sorted(set(rows[0][column])) if rows else []
+        self.note(name, ", ".join(values) or "none", rows and {"about": about, "from": rows[0]["from"], "until": rows[0]["until"]})
+        return values
+
+    def table_holds(self, name, want):
+        values = self.cell(name)
+        (op, operand), = (want if isinstance(want, dict) else {"in": want}).items()
+        operand = operand if isinstance(operand, list) else [operand]
+        named = any(v in operand for v in values)
+        return bool(values) == operand[0] if op == "exists" else named if op == "in" else bool(values) and not named
+
+    def among(self, name, column):
+        """Whether a value of the field is one of those in the cell."""
+        listed = self.cell(column)
+        if not name.startswith("profile."):
+            value = field(self.touch, name, self.groups)
+            return any(v in listed for v in (value if isinstance(value, list) else [value]))
+        values = self.field(name)
+        self.note(name, ", ".join(values) or "none")
+        return any(v in listed for v in values)
 
     def holds(self, require):
         """All that is asked holds. Everything is looked at."""
@@ -248,7 +305,11 @@ class Reader:
             return all(parts) if name == "all" else any(parts)
         if name == "not":
             return not self.holds(want)
-        if name in ("consent", "access", "licence", "blackout", "aligned", "content"):
+        if isinstance(want, dict) and isinstance(want.get("in"), str) and "." in want["in"]:
+            return self.among(name, want["in"])
+        if name.split(".")[0] in ("actors", "accounts", "products"):
+            return self.table_holds(name, want)
+        if name in ("consent", "access", "licence", "blackout", "aligned", "content", "quiet_hours"):
             fact = "alignment" if name == "aligned" else name
             r, value = self.content() if name == "content" else self.standing(fact)
             self.note(fact, value, r)

@@ -156,7 +156,7 @@ def some(rng, values):
 def random_ask(rng, depth):
     """One thing that a touch must be."""
     name = rng.choice(("consent", "consent", "access", "licence", "aligned", "content", "blackout", "local_time",
-                       "profile", "touch") + ("all", "any", "any", "not", "not") * (depth < 2))
+                       "quiet_hours", "profile", "touch", "table", "among") + ("all", "any", "any", "not", "not") * (depth < 2))
     if name in ("all", "any"):
         return name, [random_require(rng, depth + 1) for _ in range(rng.randint(1, 2))]
     if name == "not":
@@ -170,6 +170,12 @@ def random_ask(rng, depth):
                            ("profile.segments", some(rng, SEGMENTS)), ("profile.affiliations", ["A1"]),
                            ("profile.country", some(rng, ["DE", "US"])), ("profile.segments", {"not_in": ["S1"]}),
                            ("profile.attributes.territory", {"exists": True})])
+    if name == "table":
+        return rng.choice([("actors.trained", "yes"), ("accounts.visits", some(rng, ["open", "closed"])),
+                           ("products.audience", {"exists": True}), ("actors.trained", {"not_in": ["no"]})])
+    if name == "among":
+        return rng.choice([("profile.specialty", {"in": "products.audience"}), ("channel", {"in": "accounts.channels"}),
+                           ("profile.segments", {"in": "actors.segments"})])
     if name == "touch":
         return rng.choice([("initiated_by", "hcp"), ("joint.role", ["msl", "speaker"]), ("quantity", {"le": 2}),
                            ("attributes.kind", {"exists": True}), ("function", "commercial")])
@@ -181,7 +187,8 @@ def random_ask(rng, depth):
         "aligned": lambda: rng.random() < 0.8,
         "content": lambda: rng.choice(["approved", some(rng, ["approved", "none", "expired", "not_yet", "other_use",
                                                              "unlisted"])]),
-        "blackout": lambda: rng.choice(["none", "none", "declared"])}[name]()
+        "blackout": lambda: rng.choice(["none", "none", "declared"]),
+        "quiet_hours": lambda: rng.choice(["none", "none", "quiet"])}[name]()
 
 
 def random_require(rng, depth=0):
@@ -198,6 +205,47 @@ def random_content(rng, start, days):
                      "function": rng.choice((None, None, "commercial", "medical")), "from": since,
                      "until": rng.choice((None, since + rng.randint(1, 2 * days) * MS_DAY))})
     return rows
+
+
+def random_lines(rng, start, days, ids, **columns):
+    """Lines of a table about these ids: of one id they follow each other, with and without a gap."""
+    rows = []
+    for one in ids:
+        since = start + rng.randrange(-days, days // 2) * MS_DAY
+        for n in range(rng.randint(0, 3)):
+            until = since + rng.randint(1, days) * MS_DAY
+            rows.append({"id": one, **{name: some(rng, values) if rng.random() < 0.9 else [] for name, values in columns.items()},
+                         "from": since, "until": until if rng.random() < 0.8 else None})
+            if rows[-1]["until"] is None:
+                break
+            since = until + rng.choice([0, 0, 3 * MS_DAY])
+    for row in rows:
+        row.update({name: [row[name]] if isinstance(row[name], str) else row[name] for name in columns})
+    return rows
+
+
+def random_tables(rng, start, days):
+    """The tables of facts, and of actors, accounts and products."""
+    def interval():
+        since = start + rng.randrange(-days, days) * MS_DAY
+        return {"from": since, "until": rng.choice((None, since + rng.randint(1, days) * MS_DAY))}
+
+    markets, channels = (None, "DE", "US", "US-NY", "EU", "FR"), (None, None) + CHANNELS
+    return {
+        "blackouts": [{"market": rng.choice(markets), "channel": rng.choice(channels), "reason": rng.choice(("recall", "embargo")),
+                       "product": rng.choice((None,) + PRODUCTS), **interval()} for _ in range(rng.randint(0, 4))],
+        "quiet_hours": [{"market": rng.choice(markets), "channel": rng.choice(channels),
+                         "days": rng.choice([None, None, ["sat", "sun"], ["mon", "tue", "wed", "thu", "fri"]]),
+                         **dict(zip(("starts", "ends"), rng.sample(("00:00", "06:00", "12:00", "20:30", "24:00"), 2))),
+                         **interval()} for _ in range(rng.randint(0, 4))],
+        "alignment": [{**rng.choice([{"hcp_id": "H%d" % rng.randint(1, 50), "account_id": None},
+                                     {"hcp_id": None, "account_id": rng.choice(("A1", "A2"))}]),
+                       "actor": rng.choice(ROLES)[:2] + str(rng.randint(1, 2)), "function": "commercial",
+                       "product": rng.choice((None, None) + PRODUCTS), "deputy": rng.choice(("", "true", "false")),
+                       **interval()} for _ in range(rng.randint(0, 12))],
+        "actors": random_lines(rng, start, days, sorted({role[:2] + n for role in ROLES for n in "12"}), trained=["yes", "no"], segments=SEGMENTS),
+        "accounts": random_lines(rng, start, days, ("A1", "A2"), visits=["open", "closed"], channels=list(CHANNELS)),
+        "products": random_lines(rng, start, days, PRODUCTS, audience=list(SPECIALTIES))}
 
 
 def random_channels(rng):
@@ -460,7 +508,7 @@ def random_policy(rng, variants, start, days, lateness=None, scopes=()):
         "calendars": {"DE": random_calendar(rng, start, days), "US": random_calendar(rng, start, days)},
         "groups": {"similar": ("topic", {"science": ["trial", "dosing"]})}, "keys": KEYS,
         "channels": random_channels(rng), "content": random_content(rng, start, days),
-        "packs": PACKS, "graces": random_graces(rng), "rules": rules, "limits": limits}
+        "tables": random_tables(rng, start, days), "packs": PACKS, "graces": random_graces(rng), "rules": rules, "limits": limits}
 
 
 def in_another_mode(rule):
@@ -474,7 +522,9 @@ def other_tables(rng, policy, start, days):
     """The same rules with other tables: limits, holidays, what is approved."""
     lines = [dict(line, limit=line["limit"] and max(1, line["limit"] + rng.choice([-1, 1, 2])))
              for line in policy["limits"] if rng.random() < 0.5]
+    tables = random_tables(rng, start, days)
     return dict(policy, limits=lines, content=random_content(rng, start, days),
+                tables={name: rng.choice([rows, tables[name]]) for name, rows in policy["tables"].items()},
                 calendars={market: random_calendar(rng, start, days) for market in policy["calendars"]})
 
 
@@ -570,6 +620,16 @@ def write_policy(policy, directory):
         for row in policy["content"]:
             print(",".join("" if v is None else text(v) if k in ("from", "until") else v for k, v in row.items()),
                   file=f)
+    for name, rows in policy["tables"].items():
+        columns = {"blackouts": "market,channel,product,reason,from,until", "quiet_hours": "market,channel,days,starts,ends,from,until",
+                   "alignment": "hcp_id,account_id,actor,function,product,deputy,from,until", "actors": "id,trained,segments,from,until",
+                   "accounts": "id,visits,channels,from,until", "products": "id,audience,from,until"}[name]
+        with open(os.path.join(directory, name + ".csv"), "w") as f:
+            print(columns.replace("id,", {"actors": "actor,", "accounts": "account_id,", "products": "product,"}[name], 1)
+                  if columns.startswith("id,") else columns, file=f)
+            for row in rows:
+                print(",".join("" if v is None else "|".join(v) if isinstance(v, list) else text(v) if k in ("from", "until")
+                               else v for k, v in ((k, row[k]) for k in columns.split(","))), file=f)
     with open(os.path.join(directory, "calendars.csv"), "w") as f:
         print("country,date,name", file=f)
         for country, (_, holidays) in policy["calendars"].items():

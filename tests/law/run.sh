@@ -23,7 +23,7 @@ if [ -x build/faults/journeyd ]; then
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --planted $bugs || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds eligibility --planted \
         fact_grant_wins fact_any_product fact_single_opt_in fact_consent_never_expires fact_access fact_licence \
-        fact_alignment fact_content fact_blackout fact_local_time fact_not_refreshed || status=1
+        fact_alignment fact_content fact_blackout fact_local_time fact_not_refreshed fact_tables table_never_ends || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds expiry contradiction --planted \
         subject_lead subject_same || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --shared --planted \
@@ -31,7 +31,7 @@ if [ -x build/faults/journeyd ]; then
     another="--binary build/faults/journeyd --rebuild build/faults/tests/rebuild --seed $seed"
     # shellcheck disable=SC2086
     {
-        "$python" tests/law/law.py $another --kinds eligibility --planted table_contents_unread || status=1
+        "$python" tests/law/law.py $another --kinds eligibility --planted table_facts_unread table_columns_unread || status=1
         "$python" tests/law/law.py $another --kinds "frequency rolling" "frequency touch" "budget rolling" \
             "budget touch" --planted table_lines_unread || status=1
     }

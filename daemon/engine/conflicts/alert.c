@@ -54,6 +54,8 @@ static void assign(const struct jd_step *step, const struct jd_rule *rule, struc
     struct jd_touches view = jd_touches_view(step->fold, step->state, step->arena);
     const struct jd_str owner = jd_facts_owner(jd_touches_facts(&view), rule->owner,
                                                (struct jd_fact_question){.program = step->program,
+                                                                         .hcp = step->hcp,
+                                                                         .account = latest->account_id,
                                                                          .channel = latest->channel,
                                                                          .product = latest->product,
                                                                          .at = jd_touch_time(latest)});

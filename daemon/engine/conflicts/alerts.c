@@ -369,6 +369,12 @@ static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_r
     settle(step, &list, concern, cause);
 }
 
+/* The same for all touches, and for alerts of these rules that nothing supports any more. */
+static void sweep(struct jd_step *step, bool (*wanted)(const struct jd_rule *rule), enum jd_cause cause)
+{
+    refresh_rules(step, wanted, JD_TIME_MIN, &(struct concern){.swept = wanted}, cause);
+}
+
 static bool is_civil_touch(const struct jd_rule *rule)
 {
     return rule->over.ptr == NULL && civil_rule(rule);
@@ -377,20 +383,6 @@ static bool is_civil_touch(const struct jd_rule *rule)
 static bool is_civil_over(const struct jd_rule *rule)
 {
     return rule->over.ptr != NULL && civil_rule(rule);
-}
-
-/* Rules that count alerts come after those that raise them: they see what has become of them. */
-static void refresh_in_turn(struct jd_step *step, bool (*touches)(const struct jd_rule *rule),
-                            bool (*over)(const struct jd_rule *rule), enum jd_cause cause)
-{
-    refresh_rules(step, touches, JD_TIME_MIN, &(struct concern){.swept = touches}, cause);
-    jd_over_follow(step);
-    refresh_rules(step, over, JD_TIME_MIN, &(struct concern){.swept = over}, cause);
-}
-
-void jd_alerts_refresh_civil(struct jd_step *step)
-{
-    refresh_in_turn(step, is_civil_touch, is_civil_over, JD_CAUSE_CORRECTED);
 }
 
 static bool asks_facts(const struct jd_rule *rule)
@@ -433,6 +425,16 @@ void jd_alerts_refresh_facts(struct jd_step *step, jd_time since)
         return;
     refresh_rules(step, asks_facts, since, &(struct concern){0}, JD_CAUSE_CORRECTED);
     refresh_subjects(step, is_subject, JD_CAUSE_CORRECTED);
+}
+
+void jd_alerts_refresh_profile(struct jd_step *step, bool civil)
+{
+    if (civil)
+        sweep(step, is_civil_touch, JD_CAUSE_CORRECTED);
+    jd_alerts_refresh_facts(step, JD_TIME_MIN);
+    jd_over_follow(step);
+    if (civil)
+        sweep(step, is_civil_over, JD_CAUSE_CORRECTED);
 }
 
 /* What entries of a kind say of their rule. */
@@ -485,7 +487,9 @@ void jd_alerts_review(struct jd_step *step)
     drop_gone(step, JD_ENTRY_PERIOD);
     jd_over_review(step);
     refresh_subjects(step, is_pending_subject, JD_CAUSE_POLICY);
-    refresh_in_turn(step, is_pending, is_pending_over, JD_CAUSE_POLICY);
+    sweep(step, is_pending, JD_CAUSE_POLICY);
+    jd_over_follow(step);
+    sweep(step, is_pending_over, JD_CAUSE_POLICY);
 }
 
 /* The instances of the engagement that bears one, all of its attendees. False: it stands no more. */

@@ -14,8 +14,9 @@ void jd_alerts_refresh(struct jd_step *step, const struct jd_engagement *after,
                        const struct jd_engagement *before, enum jd_cause cause);
 /* The timer of an instance: its deadline has passed. */
 void jd_alerts_deadline(struct jd_step *step, const struct jd_slot *slot);
-/* The physician's profile has changed: rules with civil windows, and those that read it, are looked at again. */
-void jd_alerts_refresh_civil(struct jd_step *step);
+/* The profile has changed: rules that read facts are looked at again and, with `civil`, those with civil windows and
+ * those that look up limits by it; then rules that count the alerts of these. */
+void jd_alerts_refresh_profile(struct jd_step *step, bool civil);
 /* What is known of facts has changed, for touches at or after `since`: rules that ask are looked at again. */
 void jd_alerts_refresh_facts(struct jd_step *step, jd_time since);
 /* Another policy: alerts of rules that are pending are looked at again, those of rules that are gone end. */

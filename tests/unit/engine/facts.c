@@ -417,9 +417,7 @@ Test(eligibility, the_profile_says_it_too)
 static void ask_local_time(double at, double from, double until, uint8_t days, const char *value)
 {
     require = (struct jd_predicate){.ask = JD_ASK_LOCAL_TIME,
-                                    .from_ms = (int64_t)(from * JD_HOUR),
-                                    .until_ms = (int64_t)(until * JD_HOUR),
-                                    .days = days};
+                                    .hours = {(int64_t)(from * JD_HOUR), (int64_t)(until * JD_HOUR), days}};
     struct jd_hcp_profile profile = profile_of("h", 1, "Asia/Tokyo");
     world_start(w);
     feed_profile(w, &profile);
@@ -448,8 +446,7 @@ Test(eligibility, local_time_only_on_its_days)
 }
 Test(eligibility, local_time_follows_the_profile)
 {
-    require = (struct jd_predicate){
-        .ask = JD_ASK_LOCAL_TIME, .from_ms = 8 * JD_HOUR, .until_ms = 20 * JD_HOUR, .days = 127};
+    require = (struct jd_predicate){.ask = JD_ASK_LOCAL_TIME, .hours = {8 * JD_HOUR, 20 * JD_HOUR, 127}};
     struct jd_hcp_profile tokyo = profile_of("h", 101, "Asia/Tokyo");
     world_start(w);
     EMAIL(.id = "1", .engagement = "A", .at = 100); /* 04:00 */

@@ -116,13 +116,13 @@ Test(digest, of_tables)
         {"a holiday", HEADER LINE_L LINE_M, HOLIDAY "DE,2026-12-26,Christmas\n", contents, "d", true},
         {"content", HEADER LINE_L LINE_M, HOLIDAY,
          "content_id,channel,product,function,from,until\nc,,,,2026-01-02,\n", "e", false},
-        {"a confirmation", HEADER LINE_L LINE_M, HOLIDAY, contents, "es", false},
+        {"a confirmation", HEADER LINE_L LINE_M, HOLIDAY, contents, "s", false},
     };
     struct jd_policy *first = with_tables(rows[0].limits, rows[0].calendars, rows[0].contents, CHANNELS);
     const struct jd_program *before = jd_policy_program(first);
     for (size_t i = 0; i < JD_COUNT(rows); i++) {
         struct jd_policy *policy = with_tables(rows[i].limits, rows[i].calendars, rows[i].contents,
-                                               strcmp(rows[i].changed, "es") == 0 ? TWICE : CHANNELS);
+                                               strcmp(rows[i].changed, "s") == 0 ? TWICE : CHANNELS);
         const struct jd_program *after = jd_policy_program(policy);
         char changed[8] = "";
         for (uint32_t r = 0; r < after->rule_count; r++)
@@ -131,6 +131,71 @@ Test(digest, of_tables)
         cr_expect_str_eq(changed, rows[i].changed, "%s: %s", rows[i].what, changed);
         cr_expect_eq(after->channels_digest == before->channels_digest, rows[i].channels, "%s: channels",
                      rows[i].what);
+        jd_policy_free(policy);
+    }
+    jd_policy_free(first);
+    scratch_done();
+}
+
+/* Of what `require:` may ask, a rule counts what it asks for. */
+Test(digest, of_what_a_rule_requires)
+{
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        {"policy.yaml", "name: x\n"},
+        {"channels.yaml", CHANNELS},
+        {"conflicts.yaml",
+         "- { id: a, version: 1, kind: eligibility, of: {}, require: { blackout: none }, severity: low }\n"
+         "- { id: b, version: 1, kind: eligibility, of: {}, require: { not: { quiet_hours: quiet } }, "
+         "severity: low }\n"
+         "- { id: c, version: 1, kind: eligibility, of: {}, require: { aligned: true }, severity: low }\n"
+         "- { id: d, version: 1, kind: eligibility, of: {}, require: { actors.trained: y }, severity: low }\n"
+         "- { id: e, version: 1, kind: eligibility, of: {}, require: { profile.specialty: { in: products.for "
+         "} }, "
+         "severity: low }\n"
+         "- { id: f, version: 1, kind: eligibility, of: {}, require: { consent: granted }, severity: low }\n"
+         "- { id: g, version: 1, kind: overlap, a: {}, b: {}, assignee: { owner: commercial, else: q }, "
+         "severity: low }\n"},
+        {"blackouts.csv", "market,channel,product,reason,from,until\n,,,recall,2026-01-01,\n"},
+        {"quiet_hours.csv",
+         "market,channel,days,starts,ends,from,until\n,,sat|sun,00:00,24:00,2026-01-01,\n"},
+        {"alignment.csv", "hcp_id,actor,function,from,until\nh,ann,commercial,2026-01-01,\n"},
+        {"actors.csv", "actor,trained,grade,from,until\nann,y,1,2026-01-01,\n"},
+        {"accounts.csv", "account_id,visits,from,until\nc,open,2026-01-01,\n"},
+        {"products.csv", "product,for,from,until\np,x|y,2026-01-01,\n"},
+    };
+    static const struct {
+        const char *name, *text, *changed;
+    } rows[] = {
+        {"policy.yaml", "name: y\n", ""},
+        {"blackouts.csv", "market,channel,product,reason,from,until\n,,,recall,2026-01-02,\n", "a"},
+        {"quiet_hours.csv", "market,channel,days,starts,ends,from,until\n,,sun,00:00,24:00,2026-01-01,\n",
+         "b"},
+        {"alignment.csv", "hcp_id,actor,function,from,until\nh,ben,commercial,2026-01-01,\n", "cg"},
+        {"actors.csv", "actor,trained,grade,from,until\nann,n,1,2026-01-01,\n", "d"},
+        {"actors.csv", "actor,grade,trained,from,until\nann,2,y,2026-01-01,\n", ""},
+        {"accounts.csv", "account_id,visits,from,until\nc,closed,2026-01-01,\n", ""},
+        {"products.csv", "product,for,from,until\np,y | x,2026-01-01,\n", ""},
+        {"products.csv", "product,for,from,until\np,x,2026-01-01,\n", "e"},
+        {"channels.yaml", TWICE, "f"},
+    };
+    scratch_done();
+    for (size_t f = 0; f < JD_COUNT(files); f++)
+        scratch_text(files[f].name, files[f].text);
+    struct jd_policy *first = policy_there();
+    const struct jd_program *before = jd_policy_program(first);
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        for (size_t f = 0; f < JD_COUNT(files); f++)
+            scratch_text(files[f].name,
+                         strcmp(files[f].name, rows[i].name) == 0 ? rows[i].text : files[f].text);
+        struct jd_policy *policy = policy_there();
+        const struct jd_program *after = jd_policy_program(policy);
+        char changed[8] = "";
+        for (uint32_t r = 0; r < after->rule_count; r++)
+            if (after->rules[r].digest != before->rules[r].digest)
+                strncat(changed, after->rules[r].id.ptr, 1);
+        cr_expect_str_eq(changed, rows[i].changed, "row %zu: %s", i, changed);
         jd_policy_free(policy);
     }
     jd_policy_free(first);

@@ -73,7 +73,7 @@ static struct jd_policy *load(int kind, const char *line, const char *instead_of
     return jd_policy_load(scratch(), problems);
 }
 
-struct mistake {
+struct kind_mistake {
     int kind;
     const char *line, *instead_of;
     uint32_t column; /* in line 4, or 0 */
@@ -82,7 +82,7 @@ struct mistake {
 
 Test(kinds, mistakes_in_their_keys)
 {
-    static const struct mistake rows[] = {
+    static const struct kind_mistake rows[] = {
         {OVERLAP, "link: responds_to", NULL, 3, "link: is not taken by kind overlap", NULL},
         {COVERAGE, "limit: 2", NULL, 3, "limit: is not taken by kind coverage", NULL},
         {COVERAGE, "window: 7d", NULL, 3, "window: is not taken by kind coverage", NULL},
@@ -397,8 +397,8 @@ Test(kinds, local_time_and_profile_fields)
     struct jd_policy *policy;
     const struct jd_predicate *p = require_of(
         "require: { local_time: { from: \"20:30\", until: \"24:00\", days: [sat, sun] } }", &policy);
-    cr_expect(p->ask == JD_ASK_LOCAL_TIME && p->from_ms == 20 * JD_HOUR + 30 * JD_MINUTE &&
-              p->until_ms == JD_DAY && p->days == (1u << 5 | 1u << 6));
+    cr_expect(p->ask == JD_ASK_LOCAL_TIME && p->hours.from_ms == 20 * JD_HOUR + 30 * JD_MINUTE &&
+              p->hours.until_ms == JD_DAY && p->hours.days == (1u << 5 | 1u << 6));
     jd_policy_free(policy);
     p = require_of("require: { profile.attributes.territory: [north, east] }", &policy);
     cr_expect(p->ask == JD_ASK_PROFILE && p->condition.ref.field == JD_PROFILE_ATTRIBUTE &&

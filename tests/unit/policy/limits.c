@@ -51,6 +51,7 @@ static const struct {
      " }\n", 1024, 1, 78, "citation: expected one line of text"},
     {"conflicts.yaml", "- { id: r, version: 1, severity: low, kind: overlap, b: {}, a: { team: ", "t",
      " } }\n", 256, 1, 72, "a text of at most 256 bytes"},
+    {"actors.csv", "actor,from,until", ",c%u", "\n", 13, 1, 1, "more than 16 columns"},
     {"content.csv", "content_id,channel,product,function,from,until\n", "c%u,,,,2026-01-01,\n", "", 200000,
      200002, 1, "more than 200000 lines"},
 };

@@ -366,5 +366,5 @@ Test(policy, the_guide_shows_what_works)
         }
     }
     (void)fclose(guide);
-    cr_expect_eq(count, 19);
+    cr_expect_eq(count, 20);
 }

@@ -114,3 +114,33 @@ struct jd_policy *compile_with(const char *file, struct jd_str text, struct jd_d
     jd_arena_done(&arena);
     return policy;
 }
+
+const char small_policy[] = "name: test\nmarkets: { DE: { zone: UTC }, US: { zone: UTC } }\n";
+const char small_rules[] = "[]\n";
+
+struct jd_policy *load_with(const char *file, const char *text, struct jd_diagnostics *problems)
+{
+    scratch_done();
+    scratch_text("policy.yaml", small_policy);
+    scratch_text("conflicts.yaml", small_rules);
+    scratch_text(file, text);
+    jd_diagnostics_init(problems);
+    return jd_policy_load(scratch(), problems);
+}
+
+void check_mistakes(const char *file, const char *before, const char *after, const struct mistake *rows,
+                    size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[2048];
+        struct jd_diagnostics problems;
+        (void)snprintf(text, sizeof text, "%s%s%s", before, rows[i].text, after);
+        struct jd_policy *policy = load_with(file, text, &problems);
+        cr_expect_null(policy, "row %zu is taken: %s", i, rows[i].text);
+        cr_expect_not_null(
+            find_problem(&problems, file, rows[i].line, rows[i].column, rows[i].problem, rows[i].hint),
+            "row %zu: %s", i, rows[i].text);
+        jd_policy_free(policy);
+        jd_diagnostics_done(&problems);
+    }
+}
