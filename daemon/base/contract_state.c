@@ -216,6 +216,7 @@ static const struct jd_field rule_entry_fields[] = {
     TIME(since, OPTIONAL),
     TIME(complete_from, OPTIONAL),
     INT(digest, OPTIONAL),
+    INT(text, OPTIONAL),
 };
 static const struct jd_record rule_entry = DEFINE(rule_entry, "RuleEntry");
 #undef S

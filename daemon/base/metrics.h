@@ -50,6 +50,10 @@
     X(RECOVERY_SECONDS, HISTOGRAM, "journeyd_recovery_seconds", "", "Time of a takeover")                    \
     X(REBALANCES, COUNTER, "journeyd_rebalances_total", "", "Assignments received")                          \
     X(SHARDS, GAUGE, "journeyd_shards", "", "Shards that are live here")                                     \
+    X(SHARDS_REVIEWING, GAUGE, "journeyd_shards_reviewing", "",                                              \
+      "Shards that evaluate what they hold under another policy; rules that changed are warming")            \
+    X(REVIEWED, COUNTER, "journeyd_states_reviewed_total", "result",                                         \
+      "States under another policy: evaluated, or unaffected by it")                                         \
     X(SHARDS_PAUSED, GAUGE, "journeyd_shards_paused", "reason", "Shards that stand still, by reason")        \
     X(LAG, GAUGE, "journeyd_lag_records", "topic,partition", "Records between position and end")             \
     X(STATES, GAUGE, "journeyd_states", "", "States in memory")                                              \

@@ -62,13 +62,8 @@ static void check_kafka(struct checking *c, struct jd_session *session)
 
 static void check_redis(struct checking *c, const struct jd_settings *settings)
 {
-    const struct jd_redis_config config = {.url = settings->redis.url.ptr,
-                                           .user = settings->redis.user.ptr,
-                                           .password = settings->redis.password.ptr,
-                                           .connect_timeout_ms = (int)settings->redis.timeout_ms,
-                                           .timeout_ms = (int)settings->redis.timeout_ms};
     struct jd_error err = {0};
-    struct jd_redis *redis = jd_redis_open(&config, &err);
+    struct jd_redis *redis = jd_session_redis(settings, &err);
     if (redis == NULL || jd_redis_check(redis, &err) != JD_REDIS_OK ||
         !jd_outfit_may_write(redis, settings->group, &err)) {
         say_error(c, &err);

@@ -1,4 +1,4 @@
-/* journeyd inspect: what Redis holds of a physician, an account or a shard, decoded.
+/* journeyd inspect: what Redis holds of a physician, an account, an actor, a declared key or a shard, decoded.
  *
  * It only reads, beside a running daemon too. What Redis holds may lag behind what is committed
  * (write-behind): `seq` of meta says until which batch it is complete. The state is unprojected: whoever runs
@@ -18,7 +18,7 @@
 #include "wire/partition.h"
 
 struct arguments {
-    const char *config, *hcp, *account;
+    const char *config, *hcp, *account, *actor, *key;
     int64_t shard;
     bool meta, json;
 };
@@ -93,25 +93,40 @@ static bool answered(const struct inspecting *in, enum jd_redis_status status)
     return status == JD_REDIS_OK && in->err->text[0] == '\0';
 }
 
-static bool print_key(struct inspecting *in, const char *prefix, const char *id)
+/* `key`: hcp:<id>, account:<id>, actor:<id> or <declared key>:<value>. */
+static bool print_key(struct inspecting *in, struct jd_str key)
 {
     const struct jd_settings *settings = in->session.settings;
-    const int32_t partition = settings->partitioner == JD_PARTITIONER_CRC32
-                                  ? jd_partition_crc32(jd_str_of(id), in->session.partitions)
-                                  : jd_partition_murmur2(jd_str_of(id), in->session.partitions);
+    const char *colon = memchr(key.ptr, ':', key.size);
+    if (colon == NULL) {
+        return jd_error_set(in->err, JD_EXIT_USAGE, "--key: \"" JD_STR_FMT "\" is not <name>:<value>",
+                            JD_STR_ARG(key));
+    }
+    const struct jd_str id = {colon + 1, key.size - (uint32_t)(colon + 1 - key.ptr)};
+    const int32_t partition = jd_session_shard(settings, id, in->session.partitions);
     struct jd_arena names;
     jd_arena_init(&names, 1 << 16);
-    const struct jd_str key = jd_arena_printf(&names, "%s:%s", prefix, id);
     const struct jd_str bucket = jd_bucket_key(settings->group, partition, jd_bucket_of(key), &names);
     const enum jd_redis_status status = jd_redis_get(in->redis, bucket, key, print_image, in, in->err);
     bool ok = answered(in, status);
     if (ok && in->states == 0) {
-        ok = jd_error_set(in->err, JD_EXIT_DATA,
-                          "no state of %s %s in Redis (shard %d; HGET " JD_STR_FMT " " JD_STR_FMT ")", prefix,
-                          id, (int)partition, JD_STR_ARG(bucket), JD_STR_ARG(key));
+        ok =
+            jd_error_set(in->err, JD_EXIT_DATA,
+                         "no state of " JD_STR_FMT " in Redis (shard %d; HGET " JD_STR_FMT " " JD_STR_FMT ")",
+                         JD_STR_ARG(key), (int)partition, JD_STR_ARG(bucket), JD_STR_ARG(key));
     }
     jd_arena_done(&names);
     return ok;
+}
+
+/* The key that the arguments name. */
+static struct jd_str key_of(struct inspecting *in)
+{
+    const struct arguments *a = in->arguments;
+    return a->key != NULL       ? jd_str_of(a->key)
+           : a->hcp != NULL     ? jd_arena_printf(&in->arena, "hcp:%s", a->hcp)
+           : a->account != NULL ? jd_arena_printf(&in->arena, "account:%s", a->account)
+                                : jd_arena_printf(&in->arena, "actor:%s", a->actor);
 }
 
 /* ---- a shard ---------------------------------------------------------------------------------------- */
@@ -194,13 +209,7 @@ static bool open_all(struct inspecting *in)
                             "topic %s (engagement.events) is not there: its partitions are the shards",
                             in->session.topics[JD_SESSION_EVENTS].topic);
     }
-    const struct jd_settings *settings = in->session.settings;
-    const struct jd_redis_config config = {.url = settings->redis.url.ptr,
-                                           .user = settings->redis.user.ptr,
-                                           .password = settings->redis.password.ptr,
-                                           .connect_timeout_ms = (int)settings->redis.timeout_ms,
-                                           .timeout_ms = (int)settings->redis.timeout_ms};
-    in->redis = jd_redis_open(&config, in->err);
+    in->redis = jd_session_redis(in->session.settings, in->err);
     return in->redis != NULL;
 }
 
@@ -209,11 +218,11 @@ static enum jd_exit run(const void *arguments_given, const struct jd_words *oper
     (void)operands; /* none: the table says so */
     struct inspecting in = {.arguments = arguments_given, .err = err};
     const struct arguments *arguments = in.arguments;
-    const int ways =
-        (arguments->hcp != NULL) + (arguments->account != NULL) + (arguments->shard != JD_INT_NONE);
+    const int ways = (arguments->hcp != NULL) + (arguments->account != NULL) + (arguments->actor != NULL) +
+                     (arguments->key != NULL) + (arguments->shard != JD_INT_NONE);
     if (ways != 1 || (arguments->meta && arguments->shard == JD_INT_NONE)) {
         jd_error_set(err, JD_EXIT_USAGE,
-                     "give one of --hcp, --account and --shard; --meta goes with --shard");
+                     "give one of --hcp, --account, --actor, --key and --shard; --meta goes with --shard");
         return JD_EXIT_USAGE;
     }
     jd_arena_init(&in.arena, (size_t)256 << 20);
@@ -222,8 +231,7 @@ static enum jd_exit run(const void *arguments_given, const struct jd_words *oper
     if (ok && arguments->shard != JD_INT_NONE) {
         ok = print_shard(&in, (int32_t)arguments->shard);
     } else if (ok) {
-        ok = print_key(&in, arguments->hcp != NULL ? "hcp" : "account",
-                       arguments->hcp != NULL ? arguments->hcp : arguments->account);
+        ok = print_key(&in, jd_arena_str(&in.arena, key_of(&in)));
     }
     jd_redis_close(in.redis);
     jd_session_close(&in.session);
@@ -238,6 +246,10 @@ static const struct jd_option options[] = {
      0},
     {JD_OPTION_TEXT, false, "account", "ID", "the state of this account", offsetof(struct arguments, account),
      0, 0},
+    {JD_OPTION_TEXT, false, "actor", "ID", "the state of this actor", offsetof(struct arguments, actor), 0,
+     0},
+    {JD_OPTION_TEXT, false, "key", "NAME:VALUE", "the state of this value of a key that the policy declares",
+     offsetof(struct arguments, key), 0, 0},
     {JD_OPTION_INT, false, "shard", "P", "the states of this shard", offsetof(struct arguments, shard), 0,
      INT32_MAX},
     {JD_OPTION_FLAG, false, "meta", NULL, "of the shard only where it stands: lineage, seq, owner",
@@ -248,8 +260,9 @@ static const struct jd_option options[] = {
 
 const struct jd_command jd_inspect_command = {
     .name = "inspect",
-    .usage = "--config F --hcp ID | --account ID | --shard P [--meta] [--json]",
-    .summary = "Show what Redis holds of a physician, an account or a shard",
+    .usage =
+        "--config F --hcp ID | --account ID | --actor ID | --key NAME:VALUE | --shard P [--meta] [--json]",
+    .summary = "Show what Redis holds of a physician, an account, another key or a shard",
     .details =
         "Reads only, beside a running daemon too. Redis is written behind: it may lag by a flush interval.\n",
     .options = options,

@@ -150,12 +150,7 @@ static void rest(void)
 struct jd_redis *jd_outfit_redis(const struct jd_outfit *outfit, struct jd_error *err)
 {
     const struct jd_settings *settings = outfit->session.settings;
-    const struct jd_redis_config config = {.url = settings->redis.url.ptr,
-                                           .user = settings->redis.user.ptr,
-                                           .password = settings->redis.password.ptr,
-                                           .connect_timeout_ms = (int)settings->redis.timeout_ms,
-                                           .timeout_ms = (int)settings->redis.timeout_ms};
-    struct jd_redis *redis = jd_redis_open(&config, err);
+    struct jd_redis *redis = jd_session_redis(settings, err);
     if (redis == NULL) {
         return NULL;
     }

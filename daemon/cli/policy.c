@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/scan.h"
 #include "cli/session.h"
+#include "cli/shards.h"
 #include "policy/policy.h"
 
 enum { HASH_SIZE = 64, HASH_GIVEN_MIN = 6 };
@@ -199,7 +200,32 @@ static bool publish(struct jd_session *session, const char *directory, const str
 
 /* ---- status, show ----------------------------------------------------------------------------------- */
 
-static void print_status(const struct published *published)
+/* shards   8: 7 follow it, 1 still evaluates what it holds */
+static void print_shards(const json_t *shards, const struct jd_error *err)
+{
+    static const struct {
+        const char *name, *text;
+    } parts[] = {{"following", "through"},
+                 {"reviewing", "still evaluating what they hold"},
+                 {"other", "under another policy yet"},
+                 {"absent", "without an image in Redis"}};
+    if (shards == NULL) {
+        printf("%-8s not known: %s\n", "shards", err->text);
+        return;
+    }
+    printf("%-8s %d:", "shards", (int)json_integer_value(json_object_get(shards, "count")));
+    const char *comma = "";
+    for (size_t i = 0; i < JD_COUNT(parts); i++) {
+        const int count = (int)json_integer_value(json_object_get(shards, parts[i].name));
+        if (count > 0) {
+            printf("%s %d %s", comma, count, parts[i].text);
+            comma = ",";
+        }
+    }
+    putchar('\n');
+}
+
+static void print_status(const struct published *published, const json_t *shards, const struct jd_error *err)
 {
     const char *const members[] = {"hash", "name", "by", "reason", "at"};
     if (published->current == NULL) {
@@ -211,28 +237,42 @@ static void print_status(const struct published *published)
         printf("%-8s %s\n", members[i], text != NULL ? text : "-");
     }
     printf("%-8s %zu\n", "bundles", json_object_size(published->bundles));
+    print_shards(shards, err);
     const char *rule = NULL;
     json_t *since = NULL;
     puts("rules since");
     json_object_foreach(json_object_get(published->current, "rules"), rule, since)
     {
-        printf("  %-40s %s\n", rule, json_is_string(since) ? json_string_value(since) : "-");
+        const json_t *warming = json_object_get(json_object_get(shards, "warming"), rule);
+        printf("  %-40s %s", rule, json_is_string(since) ? json_string_value(since) : "-");
+        if (warming != NULL) {
+            printf("  warming: not through in %d shards", (int)json_integer_value(warming));
+        }
+        putchar('\n');
     }
 }
 
 static bool status(struct jd_session *session, const struct arguments *arguments, struct jd_error *err)
 {
     struct published published = {0};
+    struct jd_error unknown = {0};
+    json_t *shards = NULL;
     const bool ok = jd_session_topics(session, err) && jd_session_ensure(session, JD_SESSION_POLICIES, err) &&
                     read_published(session, &published, err);
+    const char *hash = ok ? json_string_value(json_object_get(published.current, "hash")) : NULL;
+    if (hash != NULL) {
+        shards = jd_shards_state(session, hash, &unknown);
+    }
     if (ok && arguments->json) {
-        json_t *all = json_pack("{s:O?,s:O}", "current", published.current, "bundles", published.bundles);
+        json_t *all = json_pack("{s:O?,s:O,s:O?}", "current", published.current, "bundles", published.bundles,
+                                "shards", shards);
         json_dumpf(all, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(all);
     } else if (ok) {
-        print_status(&published);
+        print_status(&published, shards, &unknown);
     }
+    json_decref(shards);
     published_done(&published);
     return ok;
 }
@@ -318,13 +358,15 @@ const struct jd_command jd_policy_command = {
     .usage =
         "publish DIR --by WHO --reason WHY --config F | status --config F [--json] | show HASH --config F",
     .summary = "Publish a policy, see which one is in force, or print one",
-    .details = "publish  compiles DIR, writes its bundle and then the record that puts it in force. A policy "
-               "with an\n"
-               "         error is never published. Instances that run take it over at their next batch, and "
-               "evaluate\n"
-               "         what they hold again: see config/policies/README.md\n"
-               "status   which policy is in force, by whom, why and since when\n"
-               "show     the bundle of a published policy: every file of it, canonical\n",
+    .details =
+        "publish  compiles DIR, writes its bundle and then the record that puts it in force. A policy "
+        "with an\n"
+        "         error is never published. Instances that run take it over at their next batch, and "
+        "evaluate\n"
+        "         what they hold again: see config/policies/README.md\n"
+        "status   which policy is in force, by whom, why and since when; how far the shards follow it, as\n"
+        "         Redis says; which rules are warming: changed, and not yet evaluated on all states\n"
+        "show     the bundle of a published policy: every file of it, canonical\n",
     .options = options,
     .arguments_size = sizeof(struct arguments),
     .operands_min = 1,

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adapters/redis.h"
 #include "shard/journal.h"
+#include "wire/partition.h"
 
 extern char **environ; /* of POSIX, which declares it nowhere */
 
@@ -256,4 +258,20 @@ bool jd_session_ensure(struct jd_session *session, enum jd_session_topic only, s
     }
     err->text[0] = '\0';
     return jd_session_check(session, only, false, keep_first, err) == 0;
+}
+
+struct jd_redis *jd_session_redis(const struct jd_settings *settings, struct jd_error *err)
+{
+    const struct jd_redis_config config = {.url = settings->redis.url.ptr,
+                                           .user = settings->redis.user.ptr,
+                                           .password = settings->redis.password.ptr,
+                                           .connect_timeout_ms = (int)settings->redis.timeout_ms,
+                                           .timeout_ms = (int)settings->redis.timeout_ms};
+    return jd_redis_open(&config, err);
+}
+
+int32_t jd_session_shard(const struct jd_settings *settings, struct jd_str id, int32_t shards)
+{
+    return settings->partitioner == JD_PARTITIONER_CRC32 ? jd_partition_crc32(id, shards)
+                                                         : jd_partition_murmur2(id, shards);
 }

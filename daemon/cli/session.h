@@ -62,6 +62,12 @@ JD_MUST_CHECK bool jd_session_ensure(struct jd_session *session, enum jd_session
 uint32_t jd_session_check(const struct jd_session *session, enum jd_session_topic only, bool ignore_missing,
                           void (*say)(void *context, const char *text), void *context);
 
+/* A connection to the Redis of the configuration; nothing is asked of it yet. NULL: err. Owned: jd_redis_close. */
+struct jd_redis;
+struct jd_redis *jd_session_redis(const struct jd_settings *settings, struct jd_error *err);
+/* The shard of a bare id, with so many shards. */
+int32_t jd_session_shard(const struct jd_settings *settings, struct jd_str id, int32_t shards);
+
 const char *jd_session_role(enum jd_session_topic topic); /* the role's name in the configuration; static */
 
 #endif

@@ -147,15 +147,8 @@ static bool load(struct live *live)
 {
     const struct jd_settings *settings = live->session.settings;
     const struct jd_str id = jd_str_of(live->arguments->hcp);
-    const int32_t partition = settings->partitioner == JD_PARTITIONER_CRC32
-                                  ? jd_partition_crc32(id, live->session.partitions)
-                                  : jd_partition_murmur2(id, live->session.partitions);
-    const struct jd_redis_config config = {.url = settings->redis.url.ptr,
-                                           .user = settings->redis.user.ptr,
-                                           .password = settings->redis.password.ptr,
-                                           .connect_timeout_ms = (int)settings->redis.timeout_ms,
-                                           .timeout_ms = (int)settings->redis.timeout_ms};
-    struct jd_redis *redis = jd_redis_open(&config, live->err);
+    const int32_t partition = jd_session_shard(settings, id, live->session.partitions);
+    struct jd_redis *redis = jd_session_redis(settings, live->err);
     if (redis == NULL) {
         return false;
     }

@@ -3,6 +3,7 @@
 #include "base/contract.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "engine/tables.h"
 #include "engine/time.h"
 
 #define JD_X_STANDING_TEXT(n, t) t,
@@ -181,32 +182,11 @@ static void consider(struct decision *d, const struct jd_fact_record *r)
     }
 }
 
-static int line_order(const struct jd_fact_line *line, enum jd_scope scope, struct jd_str key)
-{
-    return line->scope != scope ? (line->scope > scope) - (line->scope < scope) : jd_str_cmp(line->key, key);
-}
-
-/* The lines of a table about a key; `*count` of them. */
-static const struct jd_fact_line *lines_about(const struct jd_fact_lines *lines, enum jd_scope scope,
-                                              struct jd_str key, uint32_t *count)
-{
-    uint32_t low = 0, high = lines->count;
-    while (low < high) { /* halves it */
-        uint32_t middle = low + (high - low) / 2;
-        if (line_order(&lines->items[middle], scope, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (*count = 0; low + *count < lines->count && line_order(&lines->items[low + *count], scope, key) == 0;)
-        ++*count;
-    return lines->items + low;
-}
-
 static void consider_lines(struct decision *d, enum jd_fact fact, enum jd_scope scope, struct jd_str key)
 {
     uint32_t count;
-    const struct jd_fact_line *lines = lines_about(&d->question->program->facts[fact], scope, key, &count);
+    const struct jd_fact_line *lines =
+        jd_fact_lines_about(&d->question->program->facts[fact], scope, key, &count);
     for (uint32_t i = 0; i < count; i++)
         if (fact != JD_FACT_QUIET_HOURS || jd_hours_hold(&lines[i].hours, d->question->zone, d->question->at))
             consider(d, lines[i].record);
@@ -416,8 +396,9 @@ struct jd_str jd_facts_owner(const struct jd_facts *facts, enum jd_function func
         struct jd_str key = of_account ? question.account : question.hcp;
         uint32_t count = 0;
         const struct jd_fact_line *lines =
-            key.ptr == NULL ? NULL
-                            : lines_about(table, of_account ? JD_SCOPE_ACCOUNT : JD_SCOPE_HCP, key, &count);
+            key.ptr == NULL
+                ? NULL
+                : jd_fact_lines_about(table, of_account ? JD_SCOPE_ACCOUNT : JD_SCOPE_HCP, key, &count);
         for (uint32_t i = 0; i < count; i++)
             consider_owner(facts, function, &question, lines[i].record->about, &owner);
     }

@@ -84,8 +84,10 @@ void jd_fold_free(struct jd_fold *fold)
 
 void jd_fold_set_program(struct jd_fold *fold, const struct jd_program *program)
 {
-    if (program != fold->given)
-        compile(fold, program);
+    if (program == fold->given)
+        return;
+    fold->before = fold->review.active ? NULL : fold->given; /* what is being reviewed is not all there yet */
+    compile(fold, program);
 }
 
 const struct jd_program *jd_fold_program(const struct jd_fold *fold)

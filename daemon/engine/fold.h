@@ -78,7 +78,8 @@ struct jd_output {
     struct jd_effect *effects;
     uint32_t effect_count, effect_capacity;
     uint64_t applied, duplicates, filtered, dead_lettered, timers;
-    uint64_t changes_size; /* bytes of all bodies */
+    uint64_t evaluated, unaffected; /* states under another policy, and those that it did not affect */
+    uint64_t changes_size;          /* bytes of all bodies */
 };
 
 struct jd_fold; /* the states of one shard, its clock and its timers */
@@ -87,6 +88,7 @@ struct jd_fold; /* the states of one shard, its clock and its timers */
  * the allocator fails. Owned: jd_fold_free. */
 struct jd_fold *jd_fold_new(const struct jd_program *program, struct jd_allocator allocator);
 void jd_fold_free(struct jd_fold *fold);
+/* The program before is borrowed on, until no review is active. */
 void jd_fold_set_program(struct jd_fold *fold, const struct jd_program *program);
 
 /* The program in force as this fold has it: its rules are others than those given. NULL: none. */

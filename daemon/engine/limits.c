@@ -27,23 +27,46 @@ static int row_order(const struct jd_limits *limits, const struct jd_limit_row *
     return order;
 }
 
-/* The last row of these values that begins by `at`, if it has not ended. */
-static const struct jd_limit_row *find(const struct jd_limits *limits, const struct jd_str *values,
-                                       jd_time at)
+const struct jd_limit_row *jd_limits_about(const struct jd_limits *limits, const struct jd_str *values,
+                                           uint32_t *count)
 {
     uint32_t low = 0, high = limits->count;
-    while (low < high) {
+    while (low < high) { /* halves it */
         uint32_t middle = low + (high - low) / 2;
-        int order = row_order(limits, &limits->rows[middle], values);
-        if (order < 0 || (order == 0 && limits->rows[middle].from <= at))
+        if (row_order(limits, &limits->rows[middle], values) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    const struct jd_limit_row *row = low == 0 ? NULL : &limits->rows[low - 1];
-    if (row == NULL || row_order(limits, row, values) != 0)
+    for (*count = 0;
+         low + *count < limits->count && row_order(limits, &limits->rows[low + *count], values) == 0;)
+        ++*count;
+    return limits->rows + low;
+}
+
+/* The last row of these values that begins by `at`, if it has not ended. */
+static const struct jd_limit_row *find(const struct jd_limits *limits, const struct jd_str *values,
+                                       jd_time at)
+{
+    uint32_t count;
+    const struct jd_limit_row *rows = jd_limits_about(limits, values, &count), *row = NULL;
+    for (uint32_t i = 0; i < count && rows[i].from <= at; i++)
+        row = &rows[i];
+    if (row == NULL)
         return NULL;
     return row->until == JD_TIME_NONE || at < row->until || jd_fault_bug("limits_never_end") ? row : NULL;
+}
+
+const struct jd_str *jd_limits_values(struct jd_touches *view, const struct jd_limits *limits,
+                                      struct jd_touch *touch)
+{
+    struct jd_str *values = jd_arena_array(view->arena, limits->by_count, sizeof *values);
+    for (uint32_t i = 0; i < limits->by_count; i++) {
+        values[i] = value_of(view, &limits->by[i], touch);
+        if (values[i].ptr == NULL)
+            return NULL;
+    }
+    return values;
 }
 
 bool jd_limits_at(struct jd_touches *view, const struct jd_rule *rule, struct jd_touch *touch, jd_time at,
@@ -53,13 +76,8 @@ bool jd_limits_at(struct jd_touches *view, const struct jd_rule *rule, struct jd
     *out = (struct jd_bounds){rule->limit, &rule->within};
     if (limits == NULL)
         return true;
-    struct jd_str *values = jd_arena_array(view->arena, limits->by_count, sizeof *values);
-    for (uint32_t i = 0; i < limits->by_count; i++) {
-        values[i] = value_of(view, &limits->by[i], touch);
-        if (values[i].ptr == NULL)
-            return false;
-    }
-    const struct jd_limit_row *row = find(limits, values, at);
+    const struct jd_str *values = jd_limits_values(view, limits, touch);
+    const struct jd_limit_row *row = values == NULL ? NULL : find(limits, values, at);
     if (row == NULL)
         return false;
     if (limits->limit)

@@ -19,4 +19,12 @@ JD_MUST_CHECK bool jd_limits_at(struct jd_touches *view, const struct jd_rule *r
 const struct jd_span *jd_limits_within(struct jd_touches *view, const struct jd_rule *rule,
                                        struct jd_touch *touch);
 
+/* What a table goes by, of a touch (may be NULL) and the profile; NULL: one of them is not there. In the view's arena.
+ * May load the touch. */
+const struct jd_str *jd_limits_values(struct jd_touches *view, const struct jd_limits *limits,
+                                      struct jd_touch *touch);
+/* The rows of these values, by time; `*count` of them. */
+const struct jd_limit_row *jd_limits_about(const struct jd_limits *limits, const struct jd_str *values,
+                                           uint32_t *count);
+
 #endif

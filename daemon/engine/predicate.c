@@ -58,9 +58,7 @@ static struct jd_fact_question ask(struct jd_touches *view, const struct jd_touc
         .hcp = view->shared || view->state == NULL ? event->hcp_id : jd_bare_key(jd_state_key(view->state)),
         .account = event->account_id,
         .country = home.ptr != NULL ? home : event->country,
-        .place = event->jurisdiction.ptr != NULL ? event->jurisdiction
-                 : event->country.ptr != NULL    ? event->country
-                                                 : home,
+        .place = jd_touches_jurisdiction(view, event),
         .zone = touch->zone,
         .at = touch->time,
     };
@@ -222,12 +220,8 @@ static const struct jd_texts *read_cell(struct jd_touches *view, const struct jd
                                         struct jd_reads *out)
 {
     static const struct jd_texts nothing = {0};
-    const struct jd_event *event = touch->event;
-    const struct jd_str ids[JD_TABLE_END_] = {[JD_TABLE_ACTORS] = event->actor.id,
-                                              [JD_TABLE_ACCOUNTS] = event->account_id,
-                                              [JD_TABLE_PRODUCTS] = event->product};
     const struct jd_table *table = &view->fold->program->tables[p->table];
-    const struct jd_table_line *line = jd_table_find(table, ids[p->table], touch->time);
+    const struct jd_table_line *line = jd_table_find(table, jd_table_id(p->table, touch->event), touch->time);
     const struct jd_texts *cell = line == NULL ? &nothing : &line->cells[p->column];
     for (uint32_t i = 0; i < cell->count; i++)
         see(values, cell->items[i]);

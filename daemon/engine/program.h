@@ -179,6 +179,7 @@ struct jd_rule {
     struct jd_str id;
     int64_t version;
     int64_t digest;   /* of all that it was compiled from, not 0: equal digests, equal rules */
+    int64_t text;     /* the same without what it reads of tables */
     int64_t reach_ms; /* how far before a touch it reads */
     const struct jd_conflict_kind *kind;
     enum jd_mode mode;
@@ -219,6 +220,7 @@ struct jd_rule {
     jd_time valid_from, valid_to; /* inclusive, exclusive; JD_TIME_NONE: open */
     jd_time complete_from; /* of a fold: before it, touches that the rule reads may be gone; JD_TIME_NONE */
     bool pending;          /* of a fold: not all states have been evaluated under it yet */
+    bool rewritten;        /* of a fold: pending, and not because of tables alone */
     const struct jd_severity_case *severities; /* the last one holds always */
     uint32_t severity_count;
     struct jd_str citation, jurisdiction, remedy, assignee; /* each may be absent */

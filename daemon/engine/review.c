@@ -84,6 +84,9 @@ static bool adopt_rules(struct jd_step *step, const struct jd_program *program, 
         if (held != NULL && held->digest == rule->digest)
             continue;
         struct jd_rule_entry put = {.rule = rule->id,
+                                    .text = first                                         ? rule->text
+                                            : held != NULL && held->digest != JD_INT_NONE ? held->text
+                                                                                          : JD_INT_NONE,
                                     .since = held != NULL             ? held->since
                                              : first || since == NULL ? JD_TIME_NONE
                                                                       : since[i],
@@ -140,6 +143,30 @@ void jd_fold_adopt(struct jd_fold *fold, const struct jd_program *program, const
 
 /* ---- the fold's own copy of the program ---- */
 
+static bool has_gone(struct jd_fold *fold)
+{
+    uint32_t from, to;
+    bool gone = false;
+    const struct jd_state *state = jd_states_find(fold, shard_key);
+    jd_state_range(state, JD_ENTRY_RULE, &from, &to);
+    for (; from < to; from++) {
+        const struct jd_rule_entry *entry = jd_slot_rule(&state->slots[from], &fold->scratch);
+        gone = gone || (entry->digest == JD_INT_NONE && rule_of(fold->program, entry->rule) == NULL);
+    }
+    return gone;
+}
+
+static bool same_times(const struct jd_program *before, const struct jd_program *now)
+{
+    bool same = before != NULL && before->allowed_lateness_ms == now->allowed_lateness_ms &&
+                before->planned_grace_ms == now->planned_grace_ms && before->window_ms == now->window_ms &&
+                before->grace_count == now->grace_count;
+    for (uint32_t i = 0; same && i < now->grace_count; i++)
+        same = before->graces[i].planned_grace_ms == now->graces[i].planned_grace_ms &&
+               jd_str_eq(before->graces[i].market, now->graces[i].market);
+    return same;
+}
+
 void jd_review_begin(struct jd_fold *fold)
 {
     jd_arena_reset(&fold->review.arena);
@@ -149,9 +176,12 @@ void jd_review_begin(struct jd_fold *fold)
         const struct jd_rule_entry *entry = entry_of(fold, rule->id, &fold->scratch);
         rule->complete_from = entry == NULL ? JD_TIME_NONE : entry->complete_from;
         rule->pending = entry != NULL && entry->digest == JD_INT_NONE;
+        rule->rewritten = rule->pending && (rule->text == 0 || entry->text != rule->text);
         if (rule->valid_from == JD_TIME_NONE && entry != NULL)
             rule->valid_from = entry->since;
     }
+    fold->review.gone = has_gone(fold);
+    fold->review.times = fold->program == NULL || !same_times(fold->before, fold->program);
     jd_arena_reset(&fold->scratch);
     jd_review_look(fold);
 }
@@ -264,6 +294,7 @@ static void finish(struct jd_step *step, struct jd_program_entry *entry)
     for (uint32_t i = 0; i < count; i++) {
         const struct jd_rule *rule = rule_of(step->program, known[i].rule);
         known[i].digest = rule == NULL ? 0 : rule->digest;
+        known[i].text = rule == NULL ? JD_INT_NONE : rule->text;
         put_entry(step, JD_ENTRY_RULE, known[i].rule, &known[i]);
     }
     entry->channels = step->program->channels_digest;

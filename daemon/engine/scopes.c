@@ -13,6 +13,7 @@ struct sight {
     struct jd_str id; /* bare */
     const struct jd_event *event;
     bool asked_for; /* by a rule: it is told */
+    bool warming;   /* by one that was not there before, or asked for others: it is told again */
 };
 
 struct sights {
@@ -31,17 +32,19 @@ const struct jd_scope_key *jd_scope_of(const struct jd_program *program, struct 
 
 /* ---- who sees a touch ---- */
 
-/* Does a rule of that scope ask for it? */
-static bool is_asked_for(const struct jd_step *step, const struct jd_scope_key *key,
-                         const struct jd_engagement *version, const struct jd_event *event)
+/* Does a rule of that scope ask for what is seen? */
+static void ask_rules(const struct jd_step *step, const struct jd_engagement *version, struct sight *sight)
 {
     const struct jd_selectors *selectors = &step->fold->selectors;
     uint64_t *bits = jd_arena_array(step->arena, selectors->words, sizeof *bits);
-    jd_selectors_match(selectors, version->class, event, version->recorded_late == JD_TRUE, bits);
-    for (uint32_t i = 0; i < step->program->rule_count; i++)
-        if (step->program->rules[i].key == key && jd_selectors_ask(bits, i))
-            return true;
-    return false;
+    jd_selectors_match(selectors, version->class, sight->event, version->recorded_late == JD_TRUE, bits);
+    for (uint32_t i = 0; i < step->program->rule_count; i++) {
+        const struct jd_rule *rule = &step->program->rules[i];
+        if (rule->key != sight->key || !jd_selectors_ask(bits, i))
+            continue;
+        sight->asked_for = true;
+        sight->warming = sight->warming || rule->rewritten;
+    }
 }
 
 static void add(const struct jd_step *step, struct sights *list, const struct jd_scope_key *key,
@@ -55,7 +58,9 @@ static void add(const struct jd_step *step, struct sights *list, const struct jd
     if (list->count == list->capacity)
         list->items =
             jd_arena_grow(step->arena, list->items, list->count, &list->capacity, sizeof *list->items);
-    list->items[list->count++] = (struct sight){key, id, event, is_asked_for(step, key, version, event)};
+    struct sight *sight = &list->items[list->count++];
+    *sight = (struct sight){.key = key, .id = id, .event = event};
+    ask_rules(step, version, sight);
 }
 
 /* The actor, and each who came along, seen in the place of the actor. */
@@ -97,7 +102,7 @@ static void add_noted(const struct jd_step *step, struct sights *list, const str
     if (list->count == list->capacity)
         list->items =
             jd_arena_grow(step->arena, list->items, list->count, &list->capacity, sizeof *list->items);
-    list->items[list->count++] = (struct sight){key, jd_bare_key(state), event, true};
+    list->items[list->count++] = (struct sight){key, jd_bare_key(state), event, true, true};
 }
 
 /* The keys of a version. */
@@ -211,7 +216,8 @@ void jd_scopes_release(struct jd_step *step, const struct jd_engagement *engagem
             send(step, &sights.items[i], engagement, JD_TOUCH_OP_RELEASE, JD_CAUSE_NONE);
 }
 
-/* Tells of each touch those who see it now and, with `before`, did not; and those who see it no longer. */
+/* Tells of each touch those who see it now and, with the profile `before`, did not, and those who see it no longer;
+ * without it those of rules that are warming. */
 static void tell_all(struct jd_step *step, const struct jd_hcp_profile *const *before)
 {
     uint32_t from, to;
@@ -227,7 +233,8 @@ static void tell_all(struct jd_step *step, const struct jd_hcp_profile *const *b
             if (old.items[i].asked_for && !is_told(&now, &old.items[i]))
                 send(step, &old.items[i], version, JD_TOUCH_OP_REMOVE, JD_CAUSE_CORRECTED);
         for (uint32_t i = 0; i < now.count; i++)
-            if (now.items[i].asked_for && !is_told(&old, &now.items[i]))
+            if (before == NULL ? now.items[i].warming
+                               : now.items[i].asked_for && !is_told(&old, &now.items[i]))
                 send(step, &now.items[i], version, JD_TOUCH_OP_PUT, JD_CAUSE_NONE);
     }
 }
@@ -246,6 +253,9 @@ void jd_scopes_profile(struct jd_step *step, const struct jd_hcp_profile *before
 
 void jd_scopes_tell_again(struct jd_step *step)
 {
-    if (tells(step))
+    bool warming = false;
+    for (uint32_t i = 0; i < step->program->rule_count; i++)
+        warming = warming || (step->program->rules[i].key != NULL && step->program->rules[i].rewritten);
+    if (warming && tells(step))
         tell_all(step, NULL);
 }

@@ -76,6 +76,8 @@ struct jd_undo {
 struct jd_review {
     bool active;
     struct jd_str reached; /* the last key that was; borrowed from its entry; absent: none was */
+    bool gone;             /* a rule is in force no more */
+    bool times;            /* plans may lapse, and what is held be kept, otherwise than before */
     struct jd_arena arena; /* of keys */
     struct jd_str *keys;   /* all that there were when it began, sorted; NULL: not looked at yet */
     size_t count;
@@ -84,6 +86,7 @@ struct jd_review {
 struct jd_fold {
     const struct jd_program *program; /* `own`, or NULL */
     const struct jd_program *given;   /* what `own` is made of */
+    const struct jd_program *before;  /* what all states followed until then; NULL: not known. Borrowed */
     struct jd_program own;            /* the same with the shard's own start of each rule */
     struct jd_rule *rules;            /* of `own`, and their versions */
     size_t rules_size;                /* bytes */

@@ -17,6 +17,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/channels/trigger.h"
+#include "engine/affected.h"
 #include "engine/conflicts/alert.h"
 #include "engine/conflicts/alerts.h"
 #include "engine/conflicts/amount.h"
@@ -581,24 +582,30 @@ static void review_engagement(struct jd_step *step, const struct jd_slot *slot)
                        version_of(step, &engagement));
 }
 
-void jd_step_review(struct jd_step *step)
+static void review_times(struct jd_step *step)
 {
     uint32_t from, to;
-    jd_state_ready(step->fold, step->state);
     jd_state_range(step->state, JD_ENTRY_ENGAGEMENT, &from, &to);
     struct jd_slot *slots = jd_arena_array(step->arena, to - from, sizeof *slots);
     for (uint32_t i = from; i < to; i++) /* a copy: putting moves them */
         slots[i - from] = step->state->slots[i];
     for (uint32_t i = 0; i < to - from; i++)
         review_engagement(step, &slots[i]);
-    jd_alerts_review(step);
+}
+
+void jd_step_review(struct jd_step *step)
+{
+    jd_state_ready(step->fold, step->state);
+    if (step->fold->review.times)
+        review_times(step);
+    const bool affected = jd_step_is_affected(step);
+    if (affected)
+        jd_alerts_review(step);
+    step->out->evaluated += affected;
+    step->out->unaffected += !affected;
     if (step->hcp.ptr != NULL)
         jd_triggers_review(step);
-    for (uint32_t i = 0; i < step->program->rule_count; i++)
-        if (step->program->rules[i].key != NULL && step->program->rules[i].pending) {
-            jd_scopes_tell_again(step); /* those of a new scope know nothing yet */
-            break;
-        }
+    jd_scopes_tell_again(step); /* those of a new scope know nothing yet */
 }
 
 /* Is it its first or last moment that is due, and not the end of its retention? */

@@ -101,24 +101,47 @@ const struct jd_facts *jd_touches_facts(struct jd_touches *view)
     return view->facts = facts;
 }
 
+/* What the key's profile says: of a physician or an account; others have none. */
+static void home_of(struct jd_touches *view, struct jd_str *zone, struct jd_str *country)
+{
+    if (!view->shared) {
+        const struct jd_hcp_profile *profile = jd_touches_profile(view);
+        if (profile != NULL)
+            *zone = profile->zone, *country = profile->country;
+    } else if (!jd_fault_bug("scope_zone_ignored")) {
+        const struct jd_account_profile *profile = jd_state_account(view->state, view->arena);
+        if (profile != NULL)
+            *zone = profile->zone, *country = profile->country;
+    }
+}
+
 /* The key's own zone and market, NULL: each touch is reckoned in its own. */
 static void find_zone(struct jd_touches *view)
 {
     const struct jd_program *program = view->fold->program;
     struct jd_str zone = {0}, country = {0};
-    if (!view->shared) {
-        const struct jd_hcp_profile *profile = jd_touches_profile(view);
-        if (profile != NULL)
-            zone = profile->zone, country = profile->country;
-    } else if (!jd_fault_bug("scope_zone_ignored")) { /* of an account; others have no profile */
-        const struct jd_account_profile *profile = jd_state_account(view->state, view->arena);
-        if (profile != NULL)
-            zone = profile->zone, country = profile->country;
-    }
+    home_of(view, &zone, &country);
     view->market = market_of(program, country);
     view->zone = zone_of_name(program, zone);
     if (view->zone == NULL && view->market != NULL)
         view->zone = view->market->zone;
+}
+
+struct jd_str jd_touches_jurisdiction(struct jd_touches *view, const struct jd_event *event)
+{
+    if (event->jurisdiction.ptr != NULL || event->country.ptr != NULL)
+        return event->jurisdiction.ptr != NULL ? event->jurisdiction : event->country;
+    const struct jd_hcp_profile *profile = jd_touches_profile(view);
+    return profile != NULL ? profile->country : (struct jd_str){0};
+}
+
+const struct jd_market *jd_touches_market(struct jd_touches *view, const struct jd_program *program,
+                                          const struct jd_event *event)
+{
+    struct jd_str zone = {0}, country = {0};
+    home_of(view, &zone, &country);
+    const struct jd_market *market = market_of(program, country);
+    return market != NULL ? market : market_of(program, event->country);
 }
 
 /* A zone with a market's business days. Few differ within a view: the last one is kept. */

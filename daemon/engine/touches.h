@@ -83,6 +83,12 @@ const struct jd_zone *jd_touches_own_zone(struct jd_touches *view);
 /* In which a touch is reckoned, with the business days of its market: by the profile, else by the touch, else by
  * the policy. `event` NULL: what is the physician's own. */
 const struct jd_zone *jd_touches_zone(struct jd_touches *view, const struct jd_event *event);
+/* Where a touch is: its jurisdiction, else its country, else that of the physician's profile. */
+struct jd_str jd_touches_jurisdiction(struct jd_touches *view, const struct jd_event *event);
+/* By which market of `program` its business days are reckoned: that of the profile's country, else of the touch's;
+ * NULL: by none. */
+const struct jd_market *jd_touches_market(struct jd_touches *view, const struct jd_program *program,
+                                          const struct jd_event *event);
 /* The touch of an entry, its body still closed; arena. */
 struct jd_touch *jd_touches_open(struct jd_touches *view, const struct jd_slot *slot);
 /* Reads its body, once. */

@@ -168,14 +168,25 @@ static void add_predicate(struct jd_compile *c, struct jd_buf *buf, const struct
         add_file(c, buf, files[predicate->fact]);
 }
 
+int64_t jd_digest_text(struct jd_compile *c, const struct jd_compiled_rule *rule)
+{
+    struct jd_buf buf;
+    struct jd_arena_mark mark = jd_arena_mark(c->arena);
+    jd_buf_init(&buf, c->arena);
+    jd_buf_number(&buf, c->ground);
+    add_node(&buf, rule->node);
+    int64_t digest = digest_of(&buf);
+    jd_arena_rewind(c->arena, mark);
+    return digest;
+}
+
 int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule)
 {
     struct jd_buf buf;
     struct jd_arena_mark mark = jd_arena_mark(c->arena);
     bool reckons = in_business_days(&rule->rule), owned = rule->rule.owner != JD_FUNCTION_NONE;
     jd_buf_init(&buf, c->arena);
-    jd_buf_number(&buf, c->ground);
-    add_node(&buf, rule->node);
+    add_number(&buf, jd_digest_text(c, rule));
     add_limits(&buf, &rule->rule);
     for (uint32_t i = 0; i < rule->version_count; i++) {
         add_limits(&buf, &rule->versions[i].rule);

@@ -11,7 +11,9 @@
 
 /* Of all files that any rule may depend on: c->ground. Never 0, as the others. */
 int64_t jd_digest_ground(struct jd_compile *c);
-/* Of one rule with its versions: the ground, its node, and what it reads of tables. */
+/* Of what is written of a rule: the ground and its node. */
+int64_t jd_digest_text(struct jd_compile *c, const struct jd_compiled_rule *rule);
+/* Of one rule with its versions: its text, and what it reads of tables. */
 int64_t jd_digest_rule(struct jd_compile *c, const struct jd_compiled_rule *rule);
 /* Of what triggers follow from, rules aside: channels.yaml, content.csv and the ground. */
 int64_t jd_digest_channels(struct jd_compile *c);

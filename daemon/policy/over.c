@@ -171,10 +171,14 @@ void jd_settle_over(struct jd_compile *c, struct jd_rule *rules, uint32_t count)
 void jd_digest_over(struct jd_rule *rules, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (rules[i].counted != 0)
+        if (rules[i].counted != 0) {
             rules[i].digest = mixed(rules[i].digest, rules[i].counted);
+            rules[i].text = mixed(rules[i].text, rules[i].counted);
+        }
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; rules[i].over.ptr != NULL && k < count; k++)
-            if (jd_str_eq(rules[k].id, rules[i].over))
+            if (jd_str_eq(rules[k].id, rules[i].over)) {
                 rules[i].digest = mixed(rules[i].digest, rules[k].digest);
+                rules[i].text = mixed(rules[i].text, rules[k].text);
+            }
 }

@@ -491,6 +491,7 @@ void jd_settle_rules(struct jd_compile *c)
             versions[v].key = rules[i].key;
             versions[v].over_ms = rules[i].over_ms;
         }
+        rules[i].text = jd_digest_text(c, from);
         rules[i].digest = jd_digest_rule(c, from);
         rules[i].reach_ms = reach;
         rules[i].versions = versions;

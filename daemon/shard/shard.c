@@ -453,6 +453,12 @@ static void count_batch(struct jd_worker *worker, const struct jd_shard *shard)
         jd_metric_add_for(m, JD_METRIC_DEAD_LETTERED, jd_str_of(batch->dead[i].reject.reason),
                           (struct jd_str){0}, 1);
     jd_metric_add(m, JD_METRIC_TIMERS, (int64_t)batch->out.timers);
+    if (batch->out.evaluated + batch->out.unaffected > 0) {
+        jd_metric_add_for(m, JD_METRIC_REVIEWED, JD_STR("evaluated"), (struct jd_str){0},
+                          (int64_t)batch->out.evaluated);
+        jd_metric_add_for(m, JD_METRIC_REVIEWED, JD_STR("unaffected"), (struct jd_str){0},
+                          (int64_t)batch->out.unaffected);
+    }
     jd_metric_add(m, JD_METRIC_BATCHES, 1);
     jd_metric_add(m, JD_METRIC_JOURNAL_BYTES, batch->bytes);
     count_effects(worker, &batch->out);
@@ -465,6 +471,7 @@ static void switch_policy(struct jd_worker *worker, struct jd_shard *shard)
     memcpy(shard->policy, shard->want_policy, sizeof shard->policy);
     jd_fold_set_program(shard->fold, jd_policies_find(worker->shared->policies, jd_str_of(shard->policy)));
     shard->announce = shard->announcing = false;
+    shard->evaluated = shard->unaffected = 0;
     if (other)
         jd_log(JD_LOG_POLICY_SWITCHED, jd_num("shard", shard->partition), jd_txt("policy", shard->policy),
                jd_num("review", jd_fold_is_reviewing(shard->fold)));
@@ -490,8 +497,12 @@ void jd_shard_keep(struct jd_worker *worker, struct jd_shard *shard)
     }
     if (shard->announcing)
         switch_policy(worker, shard);
+    shard->evaluated += batch->out.evaluated;
+    shard->unaffected += batch->out.unaffected;
     if (batch->reviewed && !jd_fold_is_reviewing(shard->fold))
-        jd_log(JD_LOG_POLICY_REVIEWED, jd_num("shard", shard->partition), jd_txt("policy", shard->policy));
+        jd_log(JD_LOG_POLICY_REVIEWED, jd_num("shard", shard->partition), jd_txt("policy", shard->policy),
+               jd_num("evaluated", (int64_t)shard->evaluated),
+               jd_num("unaffected", (int64_t)shard->unaffected));
     shard->image.proved |= shard->image.proving;
     shard->image.proving = false;
     jd_checkpoint_add(shard, batch->out.changes, batch->out.change_count);

@@ -108,6 +108,7 @@ struct jd_shard {
     bool announce;        /* the next batch only says: policy, inputs, until where profiles are caught up */
     bool announcing;      /* the open batch is that */
     int64_t want_until[JD_IN_COUNT];
+    uint64_t evaluated, unaffected; /* states, of the review under way or done last */
     struct jd_shard_input inputs[JD_IN_COUNT];
     struct jd_batch batch;
     struct jd_checkpoint image;

@@ -267,10 +267,11 @@ static void measure_lag(struct jd_worker *worker)
 
 static void measure(struct jd_worker *worker)
 {
-    int64_t keys, bytes, states = 0, state_bytes = 0, live = 0, waiting = 0, stopped = 0;
+    int64_t keys, bytes, states = 0, state_bytes = 0, live = 0, waiting = 0, stopped = 0, reviewing = 0;
     for (uint32_t i = 0; i < worker->shard_count; i++) {
         const struct jd_shard *shard = worker->shards[i];
         live += shard->phase == JD_SHARD_LIVE;
+        reviewing += shard->phase == JD_SHARD_LIVE && jd_fold_is_reviewing(shard->fold);
         waiting += shard->phase == JD_SHARD_WAITING || shard->phase == JD_SHARD_PARKED;
         stopped += shard->phase == JD_SHARD_STOPPED;
         states += (int64_t)jd_fold_key_count(shard->fold);
@@ -280,6 +281,7 @@ static void measure(struct jd_worker *worker)
     jd_metric_set(worker->metrics, JD_METRIC_DIRTY, keys);
     jd_metric_set(worker->metrics, JD_METRIC_DIRTY_BYTES, bytes);
     jd_metric_set(worker->metrics, JD_METRIC_SHARDS, live);
+    jd_metric_set(worker->metrics, JD_METRIC_SHARDS_REVIEWING, reviewing);
     jd_metric_set(worker->metrics, JD_METRIC_STATES, states);
     jd_metric_set(worker->metrics, JD_METRIC_STATE_BYTES, state_bytes);
     const char *const reasons[] = {"clock", "unflushed", "memory"};

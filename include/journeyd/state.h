@@ -120,6 +120,7 @@ struct jd_rule_entry {
     jd_time since;         /* it is about nothing earlier, unless it says so itself; JD_TIME_NONE: no limit */
     jd_time complete_from; /* JD_TIME_NONE: always complete; before, touches that it reads may be gone */
     int64_t digest; /* of the rule as all states know it, 0: as none; JD_INT_NONE: that is being changed */
+    int64_t text;   /* the same of what is written, tables aside; JD_INT_NONE: not known */
 };
 
 /* Body of PROGRAM. */

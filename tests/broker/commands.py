@@ -149,7 +149,7 @@ class Suite:
         s = self.scene("policy")
         s.ends("policy status before any", OK, "policy", "status", says="no policy is published")
         empty = json.loads(s.ends("the same as JSON", OK, "policy", "status", "--json"))
-        self.counts.check(empty == {"current": None, "bundles": {}}, "nothing in it", str(empty))
+        self.counts.check(empty == {"current": None, "bundles": {}, "shards": None}, "nothing in it", str(empty))
         s.ends("publish by nobody", USAGE, "policy", "publish", STARTER, "--reason", "r", says="--by")
         s.ends("publish what", USAGE, "policy", "publish", "--by", "b", "--reason", "r", says="directory")
         s.ends("an action that is none", USAGE, "policy", "burn", says="publish, status or show")
@@ -188,6 +188,11 @@ class Suite:
         jd.wait(lambda: any(a["status"] == "retracted" and a["cause"] == "policy" and a["policy"] == other
                             for a in (json.loads(r.value()) for r in s.records("conflict.alerts"))),
                 30, lambda: "the alert of the policy before did not end")
+        jd.wait(lambda: json.loads(s.run("policy", "status", "--json").stdout)["shards"]["following"] == PARTITIONS, 30,
+                lambda: s.run("policy", "status").stdout.decode())
+        s.ends("status says how far the shards are", OK, "policy", "status", says=f"shards +{PARTITIONS}: {PARTITIONS} through")
+        s.ends("status without Redis", OK, "policy", "status", says="shards +not known: ",
+               config=s.write("noredis", redis={"url": f"redis://{NOBODY}"}))
         s.stop()
         s.ends("status without a broker", UNAVAILABLE, "policy", "status", says=re.escape(NOBODY),
                config=s.write("lost", kafka={"bootstrap.servers": NOBODY}, start_timeout="1s"))
@@ -359,7 +364,10 @@ class Suite:
         self.counts.check(meta["seq"] == redis_cli("hget", bucket[:-2] + "meta", "seq").decode() and
                           {"token", "rev", "lineage", "offset"} <= set(meta), "meta as it is", str(meta))
         s.ends("inspect a shard", OK, "inspect", "--shard", shard, says=("2 states", field))
-        s.ends("inspect somebody unknown", DATA, "inspect", "--hcp", "nobody", says="no state of hcp nobody")
+        s.ends("inspect by the key itself", OK, "inspect", "--key", field, says="msl-visit-77")
+        s.ends("inspect an actor of no rule", DATA, "inspect", "--actor", "rep-ben", says="no state of actor:rep-ben")
+        s.ends("inspect no key", USAGE, "inspect", "--key", "h1", says="not <name>:<value>")
+        s.ends("inspect somebody unknown", DATA, "inspect", "--hcp", "nobody", says="no state of hcp:nobody")
         s.ends("inspect a shard that is not there", USAGE, "inspect", "--shard", 99, says="0 to 3")
         s.ends("inspect two things", USAGE, "inspect", "--hcp", HCP, "--shard", 1, says="one of")
         s.ends("inspect without Redis", UNAVAILABLE, "inspect", "--hcp", HCP, says=re.escape(NOBODY),

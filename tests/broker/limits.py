@@ -304,9 +304,59 @@ class Suite:
                 s.check(done.returncode == 78 and topic in said and "max.message.bytes" in said,
                         f"{role} too small for our records: {words[0]} says so, 78", f"{done.returncode}: {said[-300:]}")
 
+    def warming(self):
+        """Another policy: rules that changed are warming until all shards are through; of tables only the states count
+        for which a line differs."""
+        s = Scene(self.counts, "warming")
+        crowd = {"id": "crowd", "version": 1, "scope": "account", "kind": "frequency", "of": {}, "distinct": "hcp",
+                 "period": "day", "limit": 2, "severity": "low"}
+        capped = {"id": "cap", "version": 1, "kind": "frequency", "of": {}, "window": "7d", "severity": "low", "valid_from": "2020-01-01",
+                  "limit": {"table": "limits", "by": ["team"]}}
+
+        def publish(lines):
+            policy = s.cluster.directory / "policy"
+            (policy / "conflicts.yaml").write_text(json.dumps(POLICY["conflicts.yaml"] + [crowd, capped]))
+            (policy / "limits.csv").write_text("rule,team,limit,from,until\n" + "".join(
+                f"cap,{team},{limit},2020-01-01,\n" for team, limit in lines))
+            s.cluster.publish(s.config, policy)
+
+        def status():
+            done = subprocess.run([jd.BINARY, "policy", "status", "--json", "--config", str(s.config)],
+                                  stdout=subprocess.PIPE, timeout=60, check=True)
+            return json.loads(done.stdout)["shards"]
+
+        def reviewed():
+            """(evaluated, unaffected) of each shard, in the order in which they were through."""
+            return [tuple(map(int, m)) for m in re.findall(
+                r"event=policy_reviewed .*evaluated=(\d+) unaffected=(\d+)", s.log())]
+
+        def through(rounds):
+            jd.wait(lambda: len(reviewed()) == 2 * rounds, 60, lambda: s.log()[-2000:])
+            return [sum(n) for n in zip(*reviewed()[-2:])]
+
+        s.daemon.start(JD_REVIEW_STATES="1").wait_ready()
+        for i in range(60):
+            s.send(f"h{i}", "msl", now() - HOUR, account_id="clinic", actor={"id": "m", "role": "msl", "team": "tu"[i < 3]})
+        s.writer.flush()
+        s.daemon.wait_consumed()
+        publish([("t", 5), ("u", 5)])
+        jd.wait(lambda: set(status()["warming"]) == {"crowd", "cap"}, 30, lambda: str(status()))
+        s.check(s.daemon.metric("journeyd_shards_reviewing") > 0, "and the metric says so")
+        s.check(through(1) == [60, 0], "all physicians have touches of the new rules", str(reviewed()))
+        jd.wait(lambda: status() == {"count": 2, "following": 2, "reviewing": 0, "other": 0, "absent": 0, "warming": {}},
+                30, lambda: str(status()))
+        jd.wait(lambda: any(a["rule"] == "crowd" and a["observed"] == 60 for a in s.alerts()), 30,
+                lambda: str(s.alerts()))
+        s.check(s.daemon.metric("journeyd_shards_reviewing") == 0, "then none is warming")
+        publish([("t", 5), ("u", 0)])
+        s.check(through(2) == [3, 58], "another line for team u: its three physicians", str(reviewed()))
+        jd.wait(lambda: {a["hcp_id"] for a in s.alerts() if a["rule"] == "cap"} == {"h0", "h1", "h2"}, 30,
+                lambda: str([a for a in s.alerts() if a["rule"] == "cap"]))
+        s.end()
+
     def run(self, only=()):
         self.counts.run((self.clock, self.unflushed, self.silent_redis, self.wiped_at_the_end, self.memory,
-                         self.catch_up, self.small_topics), only)
+                         self.catch_up, self.small_topics, self.warming), only)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ if [ -x build/faults/journeyd ]; then
     another="--binary build/faults/journeyd --rebuild build/faults/tests/rebuild --seed $seed"
     # shellcheck disable=SC2086
     {
+        "$python" tests/law/law.py $another --planted review_skips || status=1
         "$python" tests/law/law.py $another --kinds eligibility --planted table_facts_unread table_columns_unread || status=1
         "$python" tests/law/law.py $another --kinds "frequency rolling" "frequency touch" "budget rolling" \
             "budget touch" --planted table_lines_unread || status=1

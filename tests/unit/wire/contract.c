@@ -223,8 +223,8 @@ Test(contract, a_type_defined_in_two_files_is_the_same_in_both)
  * change of format: states in Redis are read by it. */
 Test(contract, fingerprints_are_those_of_the_specification)
 {
-    cr_assert_eq(jd_object_of(&jd_image_record).fingerprint, UINT64_C(0xd254972ab8bf7a58));
-    cr_assert_eq(jd_object_of(&jd_journal_record).fingerprint, UINT64_C(0xc8fc3f4e407f7ea3));
+    cr_assert_eq(jd_object_of(&jd_image_record).fingerprint, UINT64_C(0x698b469b4b3d3bc1));
+    cr_assert_eq(jd_object_of(&jd_journal_record).fingerprint, UINT64_C(0xb6e9652764450139));
     cr_assert_eq(jd_object_of(&jd_shared_touch_record).fingerprint, UINT64_C(0xaf57b725cedabd08));
     cr_assert_eq(jd_object_of(&jd_event_record).fingerprint, UINT64_C(0xd246a7afd7f3ab4d));
 }
@@ -237,7 +237,7 @@ Test(contract, objects_carry_their_schema)
     struct jd_image image = {.key = JD_STR("hcp:h1")}, back;
     jd_arena_init(&arena, 1 << 20);
     struct jd_str bytes = jd_object_write(&object, &image, &arena);
-    cr_assert_eq(memcmp(bytes.ptr, "\xC3\x01\x58\x7A\xBF\xB8\x2A\x97\x54\xD2", 10), 0);
+    cr_assert_eq(memcmp(bytes.ptr, "\xC3\x01\xC1\x3B\x3D\x4B\x9B\x46\x8B\x69", 10), 0);
     cr_assert(jd_object_read(&object, bytes, &arena, &back, &err));
     cr_assert(jd_str_eq(back.key, image.key));
     cr_assert_not(jd_object_read(&other, bytes, &arena, &back, &err));
