@@ -39,8 +39,12 @@ static void print_note(const struct page *page, const char *name, const struct j
             JD_STR_ARG(time_text(page, note->until)));
 }
 
-static void print_head(const struct page *page)
+/* Which key a declared one is, its rule says. */
+static void print_head(const struct page *page, const struct jd_rule *rule)
 {
+    const struct jd_str scope = rule != NULL && rule->key != NULL
+                                    ? rule->key->name
+                                    : jd_symbol_text(&jd_scope_symbols, page->alert->scope);
     const struct jd_alert *alert = page->alert;
     fprintf(page->out, "Alert " JD_STR_FMT "\n\n", JD_STR_ARG(alert->alert_id));
     fprintf(page->out, "  %-12s " JD_STR_FMT, "status",
@@ -52,8 +56,8 @@ static void print_head(const struct page *page)
             JD_STR_ARG(jd_symbol_text(&jd_alert_phase_symbols, alert->phase)),
             alert->final == JD_TRUE ? ", final" : "", alert->revision);
     print_pair(page, "severity", jd_symbol_text(&jd_severity_symbols, alert->severity));
-    fprintf(page->out, "  %-12s " JD_STR_FMT " " JD_STR_FMT "\n", "about",
-            JD_STR_ARG(jd_symbol_text(&jd_scope_symbols, alert->scope)), JD_STR_ARG(alert->key));
+    fprintf(page->out, "  %-12s " JD_STR_FMT " " JD_STR_FMT "\n", "about", JD_STR_ARG(scope),
+            JD_STR_ARG(alert->key));
     print_pair(page, "account", alert->account_id);
     print_pair(page, "opened", time_text(page, alert->opened_at));
     print_pair(page, "assignee", alert->assignee);
@@ -105,10 +109,15 @@ static void print_rule(const struct page *page, const struct jd_rule_text *rule)
 
 static void print_touch(const struct page *page, const struct jd_event *event, uint32_t number)
 {
-    fprintf(page->out, "  %u. " JD_STR_FMT "  " JD_STR_FMT " by " JD_STR_FMT " " JD_STR_FMT, number,
+    const struct jd_str role = jd_symbol_text(&jd_role_symbols, event->actor.role);
+    fprintf(page->out, "  %u. " JD_STR_FMT "  " JD_STR_FMT, number,
             JD_STR_ARG(time_text(page, jd_words_touch_time(event))),
-            JD_STR_ARG(jd_symbol_text(&jd_channel_symbols, event->channel)),
-            JD_STR_ARG(jd_symbol_text(&jd_role_symbols, event->actor.role)), JD_STR_ARG(event->actor.id));
+            JD_STR_ARG(event->channel != JD_CHANNEL_NONE ? jd_symbol_text(&jd_channel_symbols, event->channel)
+                                                         : event->type));
+    if (role.ptr != NULL || event->actor.id.ptr != NULL) {
+        fprintf(page->out, " by " JD_STR_FMT "%s" JD_STR_FMT, JD_STR_ARG(role), role.ptr != NULL ? " " : "",
+                JD_STR_ARG(event->actor.id));
+    }
     if (event->actor.team.ptr != NULL) {
         fprintf(page->out, " of team " JD_STR_FMT, JD_STR_ARG(event->actor.team));
     }
@@ -316,7 +325,7 @@ void jd_explain_text(const struct jd_alert *revisions, uint32_t count, const str
                      struct jd_arena *arena, FILE *out)
 {
     const struct page page = {.alert = &revisions[count - 1], .arena = arena, .out = out};
-    print_head(&page);
+    print_head(&page, rule->rule);
     print_rule(&page, rule);
     print_evidence(&page);
     print_facts(&page);

@@ -212,11 +212,10 @@ static bool has_touch(struct jd_step *step, struct reading *r, uint32_t index, c
     return false;
 }
 
-/* Rules that look at physicians or their facts by themselves, whatever touches there are. */
-static bool looks_by_itself(const struct jd_step *step, const struct jd_rule *rule)
+/* Rules that look at a profile or at facts by themselves, whatever touches there are. */
+static bool looks_by_itself(const struct jd_rule *rule)
 {
-    return (rule->kind->find_due != NULL || rule->kind->find_facts != NULL) &&
-           (step->hcp.ptr != NULL) == (rule->scope == JD_SCOPE_HCP);
+    return rule->kind->find_due != NULL || rule->kind->find_facts != NULL;
 }
 
 static const struct jd_rule *rule_before(const struct jd_fold *fold, const struct jd_rule *rule)
@@ -240,7 +239,7 @@ bool jd_step_is_affected(struct jd_step *step)
         const struct jd_rule *before = rule_before(step->fold, rule);
         if (!rule->pending || rule->key != step->scope)
             continue;
-        affected = looks_by_itself(step, rule) || has_touch(step, &r, i, before) ||
+        affected = looks_by_itself(rule) || has_touch(step, &r, i, before) ||
                    (before == NULL && has_entry(step, rule));
     }
     return affected;

@@ -15,6 +15,8 @@ enum { VALUE_SIZE_MAX = 1024 };
 
 static struct jd_fact_read *add(struct jd_reads *reads, struct jd_str name, struct jd_str value)
 {
+    if (reads->count == JD_READS_MAX) /* of many attendees: it is not said */
+        return jd_arena_alloc(reads->arena, sizeof *reads->items);
     if (reads->count == reads->capacity)
         reads->items =
             jd_arena_grow(reads->arena, reads->items, reads->count, &reads->capacity, sizeof *reads->items);
@@ -278,33 +280,72 @@ static bool local_time_holds(const struct jd_predicate *p, const struct jd_touch
 
 /* ---- parts ---- */
 
-bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *predicate,
-                        const struct jd_touch *touch, struct jd_reads *out)
+static bool leaf_holds(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                       struct jd_reads *out)
 {
-    uint32_t held = 0;
-    for (uint32_t i = 0; i < predicate->part_count; i++)
-        held += jd_predicate_holds(view, &predicate->parts[i], touch, out);
-    switch (predicate->ask) {
-    case JD_ASK_ALL:
-        return held == predicate->part_count;
-    case JD_ASK_ANY:
-        return held > 0;
-    case JD_ASK_NOT:
-        return held == 0;
+    switch (p->ask) {
     case JD_ASK_TOUCH:
-        return jd_condition_holds(&predicate->condition, touch->event);
+        return jd_condition_holds(&p->condition, touch->event);
     case JD_ASK_PROFILE:
-        return profile_holds(view, predicate, touch, out);
+        return profile_holds(view, p, touch, out);
     case JD_ASK_FACT:
-        return fact_holds(view, predicate, touch, out);
+        return fact_holds(view, p, touch, out);
     case JD_ASK_TABLE:
-        return table_holds(view, predicate, touch, out);
+        return table_holds(view, p, touch, out);
     case JD_ASK_AMONG:
-        return among_holds(view, predicate, touch, out);
+        return among_holds(view, p, touch, out);
     case JD_ASK_LOCAL_TIME:
-        return local_time_holds(predicate, touch, out);
+        return local_time_holds(p, touch, out);
+    case JD_ASK_ALL:
+    case JD_ASK_MAP:
+    case JD_ASK_ANY:
+    case JD_ASK_NOT:
+        break;
     }
     return false;
+}
+
+/* Is it about one touch alone? Parts of a map are; a map inside a map is a field with several comparisons. */
+static bool is_about_one(const struct jd_predicate *p)
+{
+    return p->ask != JD_ASK_ALL && p->ask != JD_ASK_ANY && p->ask != JD_ASK_NOT;
+}
+
+/* The parts that are. */
+static bool holds_for(struct jd_touches *view, const struct jd_predicate *p, const struct jd_touch *touch,
+                      struct jd_reads *out)
+{
+    bool holds = p->ask == JD_ASK_MAP || leaf_holds(view, p, touch, out);
+    for (uint32_t i = 0; p->ask == JD_ASK_MAP && i < p->part_count; i++)
+        if (is_about_one(&p->parts[i]))
+            holds &= holds_for(view, &p->parts[i], touch, out);
+    return holds;
+}
+
+static bool holds_for_one(struct jd_touches *view, const struct jd_predicate *p,
+                          struct jd_touch *const *touches, uint32_t count, struct jd_reads *out)
+{
+    bool one = false;
+    for (uint32_t i = 0; i < count && !(i > 0 && jd_fault_bug("scope_first_attendee")); i++)
+        one |= holds_for(view, p, touches[i], out);
+    return one;
+}
+
+bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *predicate,
+                        struct jd_touch *const *touches, uint32_t count, struct jd_reads *out)
+{
+    const bool together = predicate->ask == JD_ASK_MAP && count > 1;
+    uint32_t held = 0;
+    if (is_about_one(predicate) && predicate->ask != JD_ASK_MAP)
+        return holds_for_one(view, predicate, touches, count, out);
+    const bool one = together && holds_for_one(view, predicate, touches, count, out);
+    for (uint32_t i = 0; i < predicate->part_count; i++)
+        held += together && is_about_one(&predicate->parts[i])
+                    ? one
+                    : jd_predicate_holds(view, &predicate->parts[i], touches, count, out);
+    return predicate->ask == JD_ASK_ANY   ? held > 0
+           : predicate->ask == JD_ASK_NOT ? held == 0
+                                          : held == predicate->part_count;
 }
 
 bool jd_predicate_is_civil(const struct jd_predicate *predicate)

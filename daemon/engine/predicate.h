@@ -15,9 +15,11 @@ struct jd_reads {
 /* Most that an alert may say. */
 enum { JD_READS_MAX = JD_LIST_MAX };
 
-/* Every part is looked at, also where the answer is known before. `touch` is loaded. */
+/* Does it hold for these touches, one or more, which are loaded? Every part is looked at, also where the answer is
+ * known before. Of several touches, attendees of one engagement, what a map asks of a touch must be so of one of them
+ * as a whole. */
 bool jd_predicate_holds(struct jd_touches *view, const struct jd_predicate *predicate,
-                        const struct jd_touch *touch, struct jd_reads *out);
+                        struct jd_touch *const *touches, uint32_t count, struct jd_reads *out);
 /* Does it ask for the local time? Then it depends on the physician's zone. */
 bool jd_predicate_is_civil(const struct jd_predicate *predicate);
 /* What an alert says of a record. */

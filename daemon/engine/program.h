@@ -300,6 +300,7 @@ enum jd_profile_field {
 
 enum jd_ask {
     JD_ASK_ALL = 1, /* every part holds */
+    JD_ASK_MAP,     /* the same of one touch, as far as parts are about touches themselves */
     JD_ASK_ANY,     /* one of them */
     JD_ASK_NOT,     /* its only part does not */
     JD_ASK_TOUCH,   /* the condition, over the touch */

@@ -30,6 +30,11 @@ const struct jd_scope_key *jd_scope_of(const struct jd_program *program, struct 
     return NULL;
 }
 
+bool jd_scope_is_engagement(const struct jd_scope_key *key)
+{
+    return key->scope == JD_SCOPE_DECLARED && !key->of_profile && key->ref.field == JD_FIELD_ENGAGEMENT_ID;
+}
+
 /* ---- who sees a touch ---- */
 
 /* Does a rule of that scope ask for what is seen? */
@@ -123,6 +128,7 @@ static struct sights sights_of(const struct jd_step *step, const struct jd_engag
             add(step, &list, key,
                 key->scope == JD_SCOPE_ACCOUNT ? event->account_id
                 : key->of_profile              ? profile_text(key, profile)
+                : jd_scope_is_engagement(key)  ? jd_engagement_key(event, step->arena)
                                                : jd_field_plain_text(event, &key->ref),
                 version, event);
     }

@@ -16,6 +16,9 @@
 /* The key that rules have for scope, of a state's key; NULL: none. */
 const struct jd_scope_key *jd_scope_of(const struct jd_program *program, struct jd_str key);
 
+/* Does it look at an engagement as a whole, with all its attendees? */
+bool jd_scope_is_engagement(const struct jd_scope_key *key);
+
 /* `after` counts from now on, in the place of `before` (NULL: of nothing). `cause`: why those who no longer see a
  * touch do not, where it is no touch at all any more. */
 void jd_scopes_tell(struct jd_step *step, const struct jd_engagement *before,

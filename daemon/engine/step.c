@@ -506,8 +506,8 @@ static enum jd_verdict step_account(struct jd_step *step, const struct jd_input 
     struct jd_str zone = before == NULL ? (struct jd_str){0} : before->zone;
     struct jd_str country = before == NULL ? (struct jd_str){0} : before->country;
     put_profile(step, JD_ENTRY_ACCOUNT, profile_due(step, input->account == NULL, entry.recorded_at), &entry);
-    if (!jd_str_eq(zone, entry.profile.zone) || !jd_str_eq(country, entry.profile.country))
-        jd_alerts_refresh_profile(step, true);
+    jd_alerts_refresh_profile(step, step->program->profiles || !jd_str_eq(zone, entry.profile.zone) ||
+                                        !jd_str_eq(country, entry.profile.country));
     return JD_APPLIED;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/touches.h"
 
+#include "base/contract.h"
 #include "base/fault.h"
 
 jd_time jd_touch_time(const struct jd_event *event)
@@ -75,10 +76,25 @@ struct jd_touches *jd_touches_on(struct jd_touches *view, bool logged)
     return view->other;
 }
 
+/* What an account's profile says, as a physician's would; other keys have none. */
+static const struct jd_hcp_profile *account_profile(const struct jd_touches *view)
+{
+    const struct jd_account_profile *account = jd_state_account(view->state, view->arena);
+    if (account == NULL || jd_fault_bug("scope_profile_ignored"))
+        return NULL;
+    struct jd_hcp_profile *profile = jd_arena_alloc(view->arena, sizeof *profile);
+    jd_record_clear(&jd_hcp_profile_record, profile);
+    profile->country = account->country;
+    profile->zone = account->zone;
+    profile->access = account->access;
+    profile->attributes = account->attributes;
+    return profile;
+}
+
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view)
 {
     if (!view->profile_known)
-        view->profile = jd_state_profile(view->state, view->arena);
+        view->profile = view->shared ? account_profile(view) : jd_state_profile(view->state, view->arena);
     view->profile_known = true;
     return view->profile;
 }
@@ -101,28 +117,13 @@ const struct jd_facts *jd_touches_facts(struct jd_touches *view)
     return view->facts = facts;
 }
 
-/* What the key's profile says: of a physician or an account; others have none. */
-static void home_of(struct jd_touches *view, struct jd_str *zone, struct jd_str *country)
-{
-    if (!view->shared) {
-        const struct jd_hcp_profile *profile = jd_touches_profile(view);
-        if (profile != NULL)
-            *zone = profile->zone, *country = profile->country;
-    } else if (!jd_fault_bug("scope_zone_ignored")) {
-        const struct jd_account_profile *profile = jd_state_account(view->state, view->arena);
-        if (profile != NULL)
-            *zone = profile->zone, *country = profile->country;
-    }
-}
-
 /* The key's own zone and market, NULL: each touch is reckoned in its own. */
 static void find_zone(struct jd_touches *view)
 {
     const struct jd_program *program = view->fold->program;
-    struct jd_str zone = {0}, country = {0};
-    home_of(view, &zone, &country);
-    view->market = market_of(program, country);
-    view->zone = zone_of_name(program, zone);
+    const struct jd_hcp_profile *profile = jd_touches_profile(view);
+    view->market = profile == NULL ? NULL : market_of(program, profile->country);
+    view->zone = profile == NULL ? NULL : zone_of_name(program, profile->zone);
     if (view->zone == NULL && view->market != NULL)
         view->zone = view->market->zone;
 }
@@ -138,9 +139,8 @@ struct jd_str jd_touches_jurisdiction(struct jd_touches *view, const struct jd_e
 const struct jd_market *jd_touches_market(struct jd_touches *view, const struct jd_program *program,
                                           const struct jd_event *event)
 {
-    struct jd_str zone = {0}, country = {0};
-    home_of(view, &zone, &country);
-    const struct jd_market *market = market_of(program, country);
+    const struct jd_hcp_profile *profile = jd_touches_profile(view);
+    const struct jd_market *market = profile == NULL ? NULL : market_of(program, profile->country);
     return market != NULL ? market : market_of(program, event->country);
 }
 

@@ -51,14 +51,15 @@ struct jd_touches {
     const struct jd_state *state; /* may be NULL */
     struct jd_arena *arena;       /* borrowed */
     jd_time now;
-    bool logged;                          /* touches lie at the time at which they were recorded */
-    struct jd_touches *other;             /* the same with `logged` the other way; NULL: not made yet */
-    bool shared;                          /* an engagement may be several touches: the key is no physician */
-    const struct jd_zone *zone;           /* of the key's profile or its market; NULL: the touch's market */
-    const struct jd_market *market;       /* of the key's profile; NULL: the touch's */
-    const struct jd_zone *worked;         /* the last zone that was put together with business days */
-    bool zone_known;                      /* they are looked up with the first touch that is loaded */
-    const struct jd_hcp_profile *profile; /* after jd_touches_profile; NULL: none */
+    bool logged;                    /* touches lie at the time at which they were recorded */
+    struct jd_touches *other;       /* the same with `logged` the other way; NULL: not made yet */
+    bool shared;                    /* an engagement may be several touches: the key is no physician */
+    const struct jd_zone *zone;     /* of the key's profile or its market; NULL: the touch's market */
+    const struct jd_market *market; /* of the key's profile; NULL: the touch's */
+    const struct jd_zone *worked;   /* the last zone that was put together with business days */
+    bool zone_known;                /* they are looked up with the first touch that is loaded */
+    const struct jd_hcp_profile
+        *profile; /* after jd_touches_profile; NULL: none. An account's as if a physician's */
     bool profile_known;
     const struct jd_facts *facts; /* after jd_touches_facts */
     struct jd_str hidden;         /* engagement key of the touch that is looked away from; absent: none */
@@ -76,7 +77,7 @@ struct jd_touches jd_touches_view(const struct jd_fold *fold, const struct jd_st
 struct jd_touches *jd_touches_on(struct jd_touches *view, bool logged);
 /* A touch of another axis, on that of the view. */
 struct jd_touch *jd_touches_place(struct jd_touches *view, struct jd_touch *touch);
-/* The physician's profile; NULL: none. */
+/* The profile of the physician, or what an account's says in the fields of one; NULL: none. */
 const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view);
 /* In which all touches are reckoned; NULL: each in its own. */
 const struct jd_zone *jd_touches_own_zone(struct jd_touches *view);
@@ -101,8 +102,7 @@ struct jd_touch *jd_touches_suppose(struct jd_touches *view, const struct jd_eve
 struct jd_touch *jd_touches_restore(struct jd_touches *view, const struct jd_engagement *engagement);
 /* A version that was a touch until now. Loaded. */
 struct jd_touch *jd_touches_gone(struct jd_touches *view, const struct jd_engagement *engagement);
-/* The physician's profile, NULL: none; and what is known of facts. Read when first asked for. */
-const struct jd_hcp_profile *jd_touches_profile(struct jd_touches *view);
+/* What is known of facts, of the profile and of events. Read when first asked for. */
 const struct jd_facts *jd_touches_facts(struct jd_touches *view);
 /* Is it left out of the view? */
 bool jd_touches_hide(const struct jd_touches *view, const struct jd_slot *slot);

@@ -162,6 +162,8 @@ void jd_read_conditions(struct jd_compile *c, const struct jd_member *member,
 
 /* What a rule requires of a touch (predicates.c). */
 jd_read_value jd_read_predicate; /* [const struct jd_predicate *] */
+/* Reports what is not known at the states of a key; NULL: the physician's. */
+void jd_check_predicate(struct jd_compile *c, const struct jd_node *node, const struct jd_scope_key *key);
 
 /* limits.csv (limits.c): reads it before the rules; after them, reports lines that no rule took. */
 void jd_compile_limits(struct jd_compile *c, const struct jd_bundle_file *file);

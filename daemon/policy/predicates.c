@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/facts.h"
 #include "engine/fields.h"
+#include "engine/scopes.h"
 #include "engine/tables.h"
 #include "policy/compile.h"
 #include "policy/csv.h"
@@ -18,6 +19,16 @@ enum {
     NAMES_MAX = 96,
     WORDS_MAX = 16,
     SHOWN_MAX = 80
+};
+
+/* At which scopes an entry can be known. */
+enum {
+    AT_HCP = 1,
+    AT_ACCOUNT = 2,
+    AT_OTHER_KEY = 4, /* an actor's, a declared key's */
+    AT_ENGAGEMENT = 8,
+    AT_ANY_KEY = AT_HCP | AT_ACCOUNT | AT_OTHER_KEY,
+    AT_ALL = AT_ANY_KEY | AT_ENGAGEMENT,
 };
 
 /* What is being read: one predicate of a rule. */
@@ -34,19 +45,20 @@ static const struct {
     read_ask *read;
     enum jd_ask ask;
     enum jd_fact fact;
+    uint8_t known; /* at which scopes */
 } asks[] = {
-    {"all", read_list, JD_ASK_ALL, JD_FACT_NONE},
-    {"any", read_list, JD_ASK_ANY, JD_FACT_NONE},
-    {"not", read_not, JD_ASK_NOT, JD_FACT_NONE},
-    {"consent", read_standings, JD_ASK_FACT, JD_FACT_CONSENT},
-    {"access", read_standings, JD_ASK_FACT, JD_FACT_ACCESS},
-    {"licence", read_standings, JD_ASK_FACT, JD_FACT_LICENCE},
-    {"content", read_standings, JD_ASK_FACT, JD_FACT_CONTENT},
-    {"blackout", read_standings, JD_ASK_FACT, JD_FACT_BLACKOUT},
-    {"quiet_hours", read_standings, JD_ASK_FACT, JD_FACT_QUIET_HOURS},
-    {"aligned", read_aligned, JD_ASK_FACT, JD_FACT_ALIGNMENT},
-    {"local_time", read_local_time, JD_ASK_LOCAL_TIME, JD_FACT_NONE},
-    {"journeys", read_later, JD_ASK_ALL, JD_FACT_NONE},
+    {"all", read_list, JD_ASK_ALL, JD_FACT_NONE, AT_ALL},
+    {"any", read_list, JD_ASK_ANY, JD_FACT_NONE, AT_ALL},
+    {"not", read_not, JD_ASK_NOT, JD_FACT_NONE, AT_ALL},
+    {"consent", read_standings, JD_ASK_FACT, JD_FACT_CONSENT, AT_HCP},
+    {"access", read_standings, JD_ASK_FACT, JD_FACT_ACCESS, AT_HCP | AT_ACCOUNT},
+    {"licence", read_standings, JD_ASK_FACT, JD_FACT_LICENCE, AT_HCP},
+    {"content", read_standings, JD_ASK_FACT, JD_FACT_CONTENT, AT_ANY_KEY},
+    {"blackout", read_standings, JD_ASK_FACT, JD_FACT_BLACKOUT, AT_ANY_KEY},
+    {"quiet_hours", read_standings, JD_ASK_FACT, JD_FACT_QUIET_HOURS, AT_ANY_KEY},
+    {"aligned", read_aligned, JD_ASK_FACT, JD_FACT_ALIGNMENT, AT_HCP | AT_ACCOUNT},
+    {"local_time", read_local_time, JD_ASK_LOCAL_TIME, JD_FACT_NONE, AT_ANY_KEY},
+    {"journeys", read_later, JD_ASK_ALL, JD_FACT_NONE, AT_ALL},
 };
 
 static bool read_map(struct reading *r, const struct jd_node *node, const char *name,
@@ -206,7 +218,7 @@ static void read_conditions(struct reading *r, const struct jd_member *member, e
         parts[i] = (struct jd_predicate){.ask = ask, .condition = conditions.items[i]};
     *out = conditions.count == 1
                ? parts[0]
-               : (struct jd_predicate){.ask = JD_ASK_ALL, .parts = parts, .part_count = conditions.count};
+               : (struct jd_predicate){.ask = JD_ASK_MAP, .parts = parts, .part_count = conditions.count};
 }
 
 /* ---- tables ---- */
@@ -368,7 +380,7 @@ static bool read_map(struct reading *r, const struct jd_node *node, const char *
     r->depth--;
     *out = node->count == 1
                ? parts[0]
-               : (struct jd_predicate){.ask = JD_ASK_ALL, .parts = parts, .part_count = node->count};
+               : (struct jd_predicate){.ask = JD_ASK_MAP, .parts = parts, .part_count = node->count};
     return true;
 }
 
@@ -402,4 +414,54 @@ void jd_read_predicate(struct jd_compile *c, const struct jd_key *key, const str
     struct jd_predicate *predicate = jd_arena_alloc(c->arena, sizeof *predicate);
     if (read_map(&r, node, key->name, predicate))
         *(const struct jd_predicate **)out = predicate;
+}
+
+/* ---- what is known at a scope ---- */
+
+static bool is_below(struct jd_str name, const char *prefix)
+{
+    const size_t size = strlen(prefix);
+    return name.size > size && memcmp(name.ptr, prefix, size) == 0;
+}
+
+static uint8_t known_at(const struct jd_member *member)
+{
+    for (size_t i = 0; i < JD_COUNT(asks); i++)
+        if (jd_str_eq(member->key, jd_str_of(asks[i].name)))
+            return asks[i].known;
+    if (is_below(member->key, "profile."))
+        return jd_str_is(member->key, "profile.country") || is_below(member->key, "profile.attributes.")
+                   ? AT_HCP | AT_ACCOUNT
+                   : AT_HCP;
+    return AT_ALL;
+}
+
+static void check_entries(struct jd_compile *c, const struct jd_node *node, const struct jd_scope_key *key,
+                          uint8_t scope)
+{
+    for (uint32_t i = 0; node->kind == JD_NODE_LIST && i < node->count; i++)
+        check_entries(c, &node->items[i], key, scope);
+    for (uint32_t i = 0; node->kind == JD_NODE_MAP && i < node->count; i++) {
+        const struct jd_member *member = &node->members[i];
+        if (jd_str_is(member->key, "all") || jd_str_is(member->key, "any") || jd_str_is(member->key, "not"))
+            check_entries(c, &member->value, key, scope);
+        if ((known_at(member) & scope) != 0)
+            continue;
+        jd_error_at(c, member->place, "require: %s is not known with scope: " JD_STR_FMT, member->key.ptr,
+                    JD_STR_ARG(key->name));
+        jd_problem_hint(
+            c->problems, "%s",
+            scope == AT_ENGAGEMENT
+                ? "a map asks for one attendee: fields of the touch, actors, accounts and products"
+                : "what is known of a physician stays with the physician: scope: hcp");
+    }
+}
+
+void jd_check_predicate(struct jd_compile *c, const struct jd_node *node, const struct jd_scope_key *key)
+{
+    if (key != NULL)
+        check_entries(c, node, key,
+                      jd_scope_is_engagement(key)      ? AT_ENGAGEMENT
+                      : key->scope == JD_SCOPE_ACCOUNT ? AT_ACCOUNT
+                                                       : AT_OTHER_KEY);
 }

@@ -336,6 +336,40 @@ static void begin_rule(struct jd_compile *c, struct written_rule *w)
         w->durations[i] = JD_HOUR;
 }
 
+/* An account's profile says less than a physician's. */
+static void check_who(struct jd_compile *c, const struct jd_node *who)
+{
+    static const char *const physicians[] = {"tier", "specialty", "segments"};
+    for (uint32_t i = 0; who->kind == JD_NODE_MAP && i < who->count; i++)
+        for (size_t k = 0; k < JD_COUNT(physicians); k++)
+            if (jd_str_is(who->members[i].key, physicians[k])) {
+                jd_error_at(c, who->members[i].place, "who: the profile of an account has no %s",
+                            physicians[k]);
+                jd_problem_hint(c->problems, "it has country, zone and attributes.<key>");
+            }
+}
+
+/* What a rule asks of a key besides its touches must be known there. */
+static void check_scope(struct jd_compile *c, const struct jd_rule *rule, const struct jd_node *node)
+{
+    const struct jd_member *require = jd_node_member(node, "require");
+    if (rule->key == NULL || rule->kind == NULL)
+        return;
+    if (require != NULL)
+        jd_check_predicate(c, &require->value, rule->key);
+    const bool of_profile = rule->kind->find_due != NULL;
+    const struct jd_member *who = jd_node_member(node, "who");
+    if (who != NULL && rule->scope == JD_SCOPE_ACCOUNT)
+        check_who(c, &who->value);
+    if ((rule->subject == JD_FACT_NONE && !of_profile) ||
+        (rule->scope == JD_SCOPE_ACCOUNT && (of_profile || rule->subject == JD_FACT_ACCESS)))
+        return;
+    jd_error_at(c, jd_node_member(node, "scope")->value.place, "scope: " JD_STR_FMT " has no %s",
+                JD_STR_ARG(rule->key->name), of_profile ? "profile that who: could mean" : "such facts");
+    jd_problem_hint(c->problems, of_profile ? "scope: hcp, or account"
+                                            : "scope: hcp; of an account access is known: subject: access");
+}
+
 static void finish_rule(struct jd_compile *c, struct written_rule *w, const struct jd_node *node)
 {
     struct jd_rule *rule = &w->rule;
@@ -355,19 +389,12 @@ static void finish_rule(struct jd_compile *c, struct written_rule *w, const stru
                     rule->kind->name);
         hint_kinds(c, JD_TAKES_JOINT);
     }
-    if (rule->key != NULL && rule->kind != NULL &&
-        (rule->subject != JD_FACT_NONE || rule->kind->find_due != NULL ||
-         (rule->kind->required & JD_TAKES_REQUIRE) != 0)) {
-        jd_error_at(c, jd_node_member(node, "scope")->value.place,
-                    "scope: %s%s is not supported by this version with a scope other than hcp",
-                    rule->subject != JD_FACT_NONE ? "subject" : "kind ",
-                    rule->subject != JD_FACT_NONE ? "" : rule->kind->name);
-        jd_problem_hint(c->problems, "what is known of a physician stays with the physician: scope: hcp");
-    }
-    if (rule->owner != JD_FUNCTION_NONE && (rule->key != NULL || rule->subject != JD_FACT_NONE ||
-                                            (rule->kind != NULL && rule->kind->find_due != NULL))) {
+    check_scope(c, rule, node);
+    if (rule->owner != JD_FUNCTION_NONE &&
+        ((rule->key != NULL && rule->scope != JD_SCOPE_ACCOUNT) || rule->subject != JD_FACT_NONE ||
+         (rule->kind != NULL && rule->kind->find_due != NULL))) {
         jd_error_at(c, jd_node_member(node, "assignee")->value.place,
-                    "assignee: owner: is for rules about touches of one physician");
+                    "assignee: owner: is for rules about touches of one physician or account");
         jd_problem_hint(c->problems, "name a queue: assignee: regional-coordination");
     }
     if (rule->key != NULL && rule->mode == JD_MODE_BLOCK) {

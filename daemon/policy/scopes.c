@@ -6,7 +6,7 @@
 #include "policy/rules.h"
 #include "policy/value.h"
 
-enum { KEYS_MAX = 32, OWN = 2 };
+enum { KEYS_MAX = 32, OWN = 3 };
 
 static const struct {
     const char *name;
@@ -67,14 +67,15 @@ static bool read_field(struct jd_compile *c, const struct jd_node *node, struct 
 
 static void read_key(struct jd_compile *c, const struct jd_member *member)
 {
-    static const char *const taken[] = {"hcp", "account", "actor", "segment", "shard"};
+    static const char *const taken[] = {"hcp", "account", "actor", "engagement_id", "segment", "shard"};
     struct jd_scope_key key = {.scope = JD_SCOPE_DECLARED, .name = member->key};
     bool good = jd_value_is_name(member->key);
     for (size_t i = 0; i < JD_COUNT(taken); i++)
         good = good && !jd_str_is(member->key, taken[i]);
     if (!good)
         jd_error_at(c, member->place,
-                    "keys: expected a name other than hcp, account, actor, segment and shard, found \"%.*s\"",
+                    "keys: expected a name other than hcp, account, actor, engagement_id, segment and shard, "
+                    "found \"%.*s\"",
                     member->key.size < 80 ? (int)member->key.size : 80, member->key.ptr);
     if (read_field(c, &member->value, &key) && good)
         c->keys[c->key_count++] = key;
@@ -85,6 +86,9 @@ void jd_compile_keys(struct jd_compile *c, const struct jd_node *node)
     c->keys = jd_arena_array(c->arena, KEYS_MAX + OWN, sizeof *c->keys);
     c->keys[0] = (struct jd_scope_key){.scope = JD_SCOPE_ACCOUNT, .name = JD_STR("account")};
     c->keys[1] = (struct jd_scope_key){.scope = JD_SCOPE_ACTOR, .name = JD_STR("actor")};
+    c->keys[2] = (struct jd_scope_key){.scope = JD_SCOPE_DECLARED,
+                                       .name = JD_STR("engagement_id"),
+                                       .ref = {.field = JD_FIELD_ENGAGEMENT_ID}};
     c->key_count = OWN;
     if (node == NULL)
         return;
@@ -110,7 +114,7 @@ void jd_read_scope(struct jd_compile *c, const struct jd_key *key, const struct 
     }
     if (w->rule.key != NULL || (node->kind == JD_NODE_SCALAR && jd_str_is(node->text, "hcp")))
         return;
-    jd_expected(c, node, key->name, "hcp, account, actor or one of the keys: of policy.yaml");
+    jd_expected(c, node, key->name, "hcp, account, actor, engagement_id or one of the keys: of policy.yaml");
     if (node->kind == JD_NODE_SCALAR)
         jd_problem_suggest(c->problems, node->text, names);
 }

@@ -137,6 +137,23 @@ def places(place):
     return [] if place is None else [place] + [place[:i] for i, c in enumerate(place) if c == "-"]
 
 
+def some_hold(require, readers):
+    """What a map asks of a touch must be so of one of the attendees, as a whole. Everything is looked at."""
+    parts = ("all", "any", "not")
+    if len(readers) == 1:
+        return readers[0].holds(require)
+    together = {name: want for name, want in require.items() if name not in parts}
+    one = any([reader.holds(together) for reader in readers]) if together else True
+    rest = []
+    for name, want in require.items():
+        if name in ("all", "any"):
+            held = [some_hold(part, readers) for part in want]
+            rest.append(all(held) if name == "all" else any(held))
+        elif name == "not":
+            rest.append(not some_hold(want, readers))
+    return one and all(rest)
+
+
 class Reader:
     """What can be asked of one touch. `read`: what was, in order."""
 

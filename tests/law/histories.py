@@ -191,8 +191,30 @@ def random_ask(rng, depth):
         "quiet_hours": lambda: rng.choice(["none", "none", "quiet"])}[name]()
 
 
-def random_require(rng, depth=0):
-    return dict(random_ask(rng, depth) for _ in range(rng.choice((1, 1, 2, 3))))
+KNOWN_AT = {  # what can be asked at another scope than hcp
+    "account": ("access", "aligned", "content", "blackout", "quiet_hours", "local_time", "profile.country",
+                "profile.attributes.territory"),
+    "engagement_id": ()}
+
+
+def is_known(name, want, scope):
+    """Whether the states of that scope know it."""
+    if name in ("all", "any"):
+        return all(is_known(n, w, scope) for part in want for n, w in part.items())
+    if name == "not":
+        return all(is_known(n, w, scope) for n, w in want.items())
+    of_physicians = name.startswith("profile.") or name in ("consent", "access", "licence", "aligned", "content", "blackout",
+                                                            "quiet_hours", "local_time")
+    return not of_physicians or scope == "hcp" or name in KNOWN_AT.get(
+        scope, ("content", "blackout", "quiet_hours", "local_time"))
+
+
+def random_require(rng, depth=0, scope="hcp"):
+    asked = {}
+    while not asked:
+        asked = {name: want for name, want in (random_ask(rng, depth) for _ in range(rng.choice((1, 1, 2, 3))))
+                 if is_known(name, want, scope)}
+    return asked
 
 
 def random_content(rng, start, days):
@@ -271,16 +293,17 @@ def random_coverage(rng):
     return rule
 
 
-def random_keys(rng, variant):
+def random_keys(rng, variant, scope="hcp"):
     """The keys that are a kind's own."""
     if variant in ("expiry", "contradiction"):
-        subject = {"subject": rng.choice(("consent", "consent", "access", "licence", "alignment"))}
+        subject = {"subject": "access" if scope == "account" else rng.choice(("consent", "consent", "access", "licence", "alignment"))}
         return dict(subject, lead=rng.choice(spans("1 h", "2 d", "7 d", "30 d"))) if variant == "expiry" else dict(
             subject, within={"ms": 0}, different=["state"])
     if variant == "eligibility":
-        return {"of": random_selector(rng), "require": random_require(rng)}
+        return {"of": random_selector(rng), "require": random_require(rng, 0, scope)}
     if variant == "coverage":
-        return random_coverage(rng)
+        rule = random_coverage(rng)
+        return rule if scope == "hcp" else dict(rule, who=rng.choice(({}, {"country": ["DE", "US"]}, {"attributes.territory": "north"})))
     if variant.startswith(("frequency", "budget")):
         return random_numbers(rng, variant)
     named = {"absence": 0.5, "requires": 0.3}.get(variant, 0.1)
@@ -309,6 +332,7 @@ def random_keys(rng, variant):
 
 
 KEYS = {"campaign": "campaign_id"}
+DECLARED = (*KEYS, "engagement_id")
 MODES = ("shadow", "alert", "alert", "block")
 
 
@@ -321,18 +345,24 @@ def random_validity(rng, start, days):
     return valid
 
 
+# Which scopes know what a rule asks beside touches.
+SCOPES_OF = {"coverage": ("account",), "expiry": ("account",), "contradiction": ("account",),
+             "eligibility": ("account", "account", "actor", "campaign", "engagement_id", "engagement_id")}
+
+
 def random_rule(rng, number, variant, start, days, scopes):
     kind = VARIANTS[variant]
-    rule = dict(random_keys(rng, variant), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
+    scope = rng.choice(SCOPES_OF.get(variant, scopes)) if scopes else "hcp"
+    rule = dict(random_keys(rng, variant, scope), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
                 mode=rng.choice(MODES), severity=random_severity(rng, variant))
     pairs = variant in ("proximity", "overlap")
-    if "subject" in rule:
-        return dict(rule, **random_validity(rng, start, days))
     if scopes:
-        rule["scope"] = rng.choice(scopes)
+        rule["scope"] = scope
         rule["mode"] = rng.choice(["alert", "alert", "shadow"])
         if "distinct" in rule and rng.random() < 0.5:
             rule["distinct"] = "hcp"
+    if "subject" in rule:
+        return dict(rule, **random_validity(rng, start, days))
     if kind not in ("eligibility", "coverage") and rng.random() < 0.25:
         rule["same"] = rng.choice([["team"], ["product"], ["similar"], ["team", "topic"], ["account_id"]]
                                   + [["key_messages"]] * pairs)
@@ -490,8 +520,6 @@ def random_counting(rng, rules, first, start, days, scopes):
 
 def random_policy(rng, variants, start, days, lateness=None, scopes=()):
     """Some rules of different kinds, of scope hcp or of these."""
-    variants = [v for v in variants
-                if not scopes or VARIANTS[v] not in ("eligibility", "coverage") and v not in ("expiry", "contradiction")]
     chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
     rules = [random_rule(rng, i, variant, start, days, scopes) for i, variant in enumerate(chosen)]
     rules += random_counting(rng, rules, 400, start, days, scopes)
@@ -981,6 +1009,12 @@ def random_accounts(rng, start, days, zones):
             data = {"account_id": account, "recorded_at": at, "time": at, "country": rng.choice(["DE", "US", "FR"])}
             if rng.random() < 0.6:
                 data["zone"] = rng.choice(ZONES)
+            if rng.random() < 0.5:
+                data["attributes"] = {"territory": rng.choice(["north", "south"])}
+            data["access"] = [{"state": rng.choice(("no_see", "appointment_only", "no_contact", "open")), "from": since,
+                               **rng.choice([{}, {"channel": rng.choice(CHANNELS)}]),
+                               **rng.choice([{}, {"until": since + rng.randint(1, days) * MS_DAY}])}
+                              for since in (start + rng.randrange(-days, days) * MS_DAY for _ in range(rng.choice((0, 1, 2))))]
             records.append((at, account, "account.profile", data))
     return records
 
@@ -1010,7 +1044,7 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
 def random_notes(rng, keys, records):
     """What people say of alerts that `keys` have at some time: too early, late, for a while; some say it again, or take
     it back. Put among the records."""
-    known = sorted({(scope, key, alerts.alert_id(place[0], "declared" if scope in KEYS else scope, key, place[1]),
+    known = sorted({(scope, key, alerts.alert_id(place[0], "declared" if scope in DECLARED else scope, key, place[1]),
                      tuple(sorted({e["hcp_id"] for e in row["evidence"]})) or (key,))
                     for (scope, key), holder in keys.items() for place, row in holder.alerts.items()})
     records = list(records)

@@ -353,9 +353,9 @@ def coverage(rule, touches, view):
         first = zone.period_day(start, rule["period"])
         past, days = zone.day(view.now) - first, zone.day(end) - first
         for values in itertools.product(*expected) if goal is not None and inside(rule, end - 1) else ():
-            members = sorted((t for t in own if view.zone(t).period(touch_time(t), rule["period"]) == label
-                              and all(field(t, path, {}) == v for path, v in zip(rule.get("same", ()), values))),
-                             key=in_order)
+            alike = one_each(t for t in own
+                             if all(field(t, path, {}) == v for path, v in zip(rule.get("same", ()), values)))
+            members = sorted((t for t in alike if view.zone(t).period(touch_time(t), rule["period"]) == label), key=in_order)
             late = (end > view.now and "on_track" in rule and past > 0
                     and len(members) < rule["on_track"] * goal * past / days)
             if len(members) < goal or late:
@@ -435,7 +435,26 @@ def until(rule, touches, view, _):
 
 # ---------------------------------------------------------------------------------------------- what is required
 
+def of_all_attendees(rule, attendees, view):
+    """Of an engagement as a whole: no attendee is as required."""
+    t = min(attendees, key=in_order)
+    if not inside(rule, touch_time(t)):
+        return
+    readers = [facts.Reader(view.policy, view.profile, view.records, a, view.zone(a), view.groups)
+               for a in sorted(attendees, key=in_order)]
+    read = []
+    for reader in readers:
+        reader.read = read
+    if not facts.some_hold(rule["require"], readers):
+        yield Found((engagement_of(t),), [reader.touch for reader in readers], None, None, None, [{"of": t}],
+                    facts=tuple(read[:64]), horizon=None if any(a["phase"] == "planned" for a in attendees) else touch_time(t))
+
+
 def eligibility(rule, touches, view, _):
+    if rule.get("scope") == "engagement_id":
+        own = view.selected(touches, rule["of"], rule, ())
+        yield from of_all_attendees(rule, own, view) if own else ()
+        return
     for t in one_each(view.selected(touches, rule["of"], rule, ())):
         if not inside(rule, touch_time(t)):
             continue

@@ -33,7 +33,7 @@ import model
 
 PHYSICIANS = 50
 ATTENDEES = 8  # physicians of a world that have touches in common
-SCOPES = ("account", "actor", "campaign")
+SCOPES = ("account", "actor", "campaign", "engagement_id")
 SHUFFLES = 3
 ALL = tuple(histories.VARIANTS)
 CAUSES = ("cancelled", "rescheduled", "corrected", "lapsed")
@@ -87,7 +87,7 @@ def last_rows(rows):
     """The last of each alert, where it is told; revisions follow each other over both places."""
     last, revisions = {}, {}
     for row in rows:
-        scope = row["scope"] if row["scope"] != "declared" else "campaign"
+        scope = row["scope"] if row["scope"] != "declared" else "campaign" if row["key"][0] == "C" else "engagement_id"
         alert = scope, row["key"], row["rule"], tuple(row["instance"])
         row["follows"] = row["revision"] == revisions.get(alert, 0) + 1
         revisions[alert] = row["revision"] if row["follows"] else -1
@@ -125,7 +125,7 @@ def says_model(key, row, causes):
     if row["status"] == "retracted":
         return ("retracted", row["cause"]) if causes else ("retracted",)
     scope, bare, rule, instance, *_ = key
-    scope = "declared" if scope in histories.KEYS else scope
+    scope = "declared" if scope in histories.DECLARED else scope
     return (row["status"], alerts.alert_id(rule, scope, bare, instance), row["phase"], row["severity"], row["unit"],
             number(row["observed"]), number(row["limit"]), row["other_currency"],
             tuple(member_of_model(e) for e in row["evidence"]), row["facts"], row["flags"])

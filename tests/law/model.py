@@ -171,6 +171,10 @@ class Shared(alerts.Key):
     def physician(self, hcp):
         return self.physicians[hcp]
 
+    def records(self):
+        """What an account's profile says of access; other keys know nothing."""
+        return [] if self.profile is None else list(facts.of_profile(self.profile))
+
     def notes(self):
         place = "%s:%s" % (self.scope, self.key)
         return [note for physician in self.physicians.values() for note in physician.said() if notes.about(note) == place]
@@ -186,6 +190,7 @@ class Shared(alerts.Key):
     def profiled(self, now, data):
         if self.profile is None or data["recorded_at"] > self.profile["recorded_at"]:
             self.profile = data
+            self.facts_known += 1
             self.final_moved |= any(counts_at(v) < now - self.policy["allowed_lateness"]
                                     for v in self.versions().values())
 
@@ -216,6 +221,8 @@ class Shared(alerts.Key):
 
 
 def key_of(event, scope, policy):
+    if scope == "engagement_id":
+        return engagement_of(event)
     path = {"account": "account_id", "actor": "actor"}.get(scope) or policy["keys"][scope]
     return field(event, path, {})
 
@@ -288,12 +295,28 @@ def world(records, policy, partitions=1, advance=None, publish=None):
     def of(scope, key):
         return shared.setdefault((scope, key), Shared(scope, key, policy, physicians))
 
+    def pass_time(now):
+        """The timers of physicians fire one moment after the other; what they change of alerts that are counted is told
+        at once."""
+        while counts:
+            moments = [m for p in physicians.values() if p.now is not None for m in p.timers() if p.now < m <= now]
+            if not moments:
+                return
+            changed = set()
+            for physician in physicians.values():
+                if physician.now is not None:
+                    physician.advance(min(moments))
+            count(changed, min(moments))
+            for place in changed:
+                of(*place).see(min(moments), True)
+
     for line, (now, (key, kind, data)) in enumerate(zip(nows, records), 1):
         if publish is not None and line - 1 == publish[0]:
             policy = publish[1]
             for holder in (*physicians.values(), *shared.values()):
                 holder.publish(policy, nows[line - 2])
-        for holder in shared.values():
+        pass_time(now)
+        for holder in list(shared.values()):
             holder.see(now, False)
         changed = set()
         if kind == "account.profile":
@@ -321,6 +344,7 @@ def world(records, policy, partitions=1, advance=None, publish=None):
         count(changed, now)
         for place in changed:
             of(*place).see(now, True)
+    pass_time(ends[0] if advance is None else max(ends[0], advance))
     for hcp, physician in physicians.items():
         end = ends[murmur2_partition(hcp, partitions) if partitions > 1 else 0]
         physician.advance(end if advance is None else max(end, advance))

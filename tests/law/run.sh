@@ -27,7 +27,7 @@ if [ -x build/faults/journeyd ]; then
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --kinds expiry contradiction --planted \
         subject_lead subject_same || status=1
     "$python" tests/law/law.py --binary build/faults/journeyd --seed "$seed" --shared --planted \
-        scope_never_removed note_untold scope_joint_unsent scope_attendees_all scope_attendees_sum scope_zone_ignored || status=1
+        scope_never_removed note_untold scope_joint_unsent scope_attendees_all scope_attendees_sum scope_profile_ignored scope_first_attendee || status=1
     another="--binary build/faults/journeyd --rebuild build/faults/tests/rebuild --seed $seed"
     # shellcheck disable=SC2086
     {

@@ -364,7 +364,8 @@ static void refresh_rules(struct jd_step *step, bool (*wanted)(const struct jd_r
         if ((step->state->slots[from].flags & JD_SLOT_STANDS) && step->state->slots[from].time >= since)
             gather_instances(step, &view, jd_touches_open(&view, &step->state->slots[from]), wanted, &list);
     for (uint32_t i = 0; i < step->program->rule_count; i++)
-        if (wanted(&step->program->rules[i]) && step->program->rules[i].kind->find_due != NULL)
+        if (wanted(&step->program->rules[i]) && step->program->rules[i].kind->find_due != NULL &&
+            step->program->rules[i].key == step->scope)
             gather_due(step, &view, &step->program->rules[i], JD_TIME_MIN, &list);
     settle(step, &list, concern, cause);
 }
@@ -407,7 +408,7 @@ static void refresh_subjects(struct jd_step *step, bool (*wanted)(const struct j
     bool any = false;
     for (uint32_t i = 0; i < step->program->rule_count; i++) {
         const struct jd_rule *rule = &step->program->rules[i];
-        if (!wanted(rule))
+        if (!wanted(rule) || rule->key != step->scope)
             continue;
         struct jd_instances found = {.arena = step->arena};
         jd_time next = rule->kind->find_facts(&view, rule, &found);

@@ -1,11 +1,11 @@
-/* coverage: for a physician that `who:` means, fewer touches than expected in a calendar period, judged when it is
+/* coverage: for a physician (or an account) that `who:` means, fewer touches than expected in a calendar period, judged when it is
  * over; with `on_track:` from its second day on, at each local midnight, against a straight path to the goal.
  *
  *   period  first ├───────────┼───────────┼───────────┤ end
  *   goal             on_track · at_least · days past / days of it      at_least
  *
  * A period is the physician's: it begins and ends at midnight in the zone of the profile. A touch lies in it by
- * its own date. */
+ * its own date. Several attendees of one engagement are one touch. */
 #include "base/avro.h"
 #include "base/fault.h"
 #include "base/str.h"
@@ -35,7 +35,7 @@ static struct jd_members members_of(struct jd_touches *view, const struct jd_rul
         bool counts = day >= period->first && day < period->end;
         for (uint32_t s = 0; counts && s < rule->same_count; s++)
             counts = jd_str_eq(jd_field_text(touch->event, &rule->same[s], view->arena), values[s]);
-        if (counts)
+        if (counts && jd_touch_represents(view, rule, JD_SELECTOR_A, touch, touch, jd_touches_same))
             found.items[count++] = touch;
     }
     found.count = count;

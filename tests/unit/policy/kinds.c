@@ -185,7 +185,18 @@ Test(kinds, mistakes_in_their_keys)
         {ELIGIBILITY, "", "of", 0, "of: is missing", NULL},
         {ELIGIBILITY, "same: team", NULL, 3, "same: is not taken by kind eligibility", NULL},
         {ELIGIBILITY, "within: 3d", NULL, 3, "within: is not taken by kind eligibility", NULL},
-        {ELIGIBILITY, "scope: account", NULL, 10, "kind eligibility is not supported by this version", NULL},
+        {ELIGIBILITY, "scope: account", NULL, 0, "require: consent is not known with scope: account",
+         "stays with the physician"},
+        {ELIGIBILITY, "scope: actor\n  require: { access: open }", "require", 0,
+         "require: access is not known with scope: actor", NULL},
+        {ELIGIBILITY, "scope: account\n  require: { not: { any: [{ access: open }, { profile.tier: A }] } }",
+         "require", 0, "require: profile.tier is not known with scope: account", NULL},
+        {ELIGIBILITY, "scope: engagement_id\n  require: { role: msl, blackout: none }", "require", 0,
+         "require: blackout is not known with scope: engagement_id", "a map asks for one attendee"},
+        {COVERAGE, "scope: actor", NULL, 10, "scope: actor has no profile that who: could mean",
+         "scope: hcp, or account"},
+        {COVERAGE, "scope: account\n  who: { tier: A }", "who", 0,
+         "who: the profile of an account has no tier", "country, zone and attributes"},
         {ELIGIBILITY, "require: granted", NULL, 12, "require: expected what must be so", NULL},
         {ELIGIBILITY, "require: {}", NULL, 12, "require: is empty", NULL},
         {ELIGIBILITY, "require: { consnt: granted }", NULL, 14, "there is nothing called \"consnt\"",
@@ -369,14 +380,14 @@ Test(kinds, one_entry_is_itself_and_several_are_all)
     cr_expect(p->ask == JD_ASK_FACT && p->fact == JD_FACT_CONSENT);
     jd_policy_free(policy);
     p = require_of("require: { consent: granted, access: [open, no_see], aligned: true }", &policy);
-    cr_assert(p->ask == JD_ASK_ALL && p->part_count == 3);
+    cr_assert(p->ask == JD_ASK_MAP && p->part_count == 3);
     cr_expect(p->parts[1].fact == JD_FACT_ACCESS && p->parts[2].fact == JD_FACT_ALIGNMENT);
     jd_policy_free(policy);
     p = require_of("require: { any: [{ not: { blackout: declared } }, { amount: { ge: 1, lt: 5 } }] }",
                    &policy);
     cr_assert(p->ask == JD_ASK_ANY && p->part_count == 2);
     cr_expect(p->parts[0].ask == JD_ASK_NOT && p->parts[0].parts[0].fact == JD_FACT_BLACKOUT);
-    cr_assert(p->parts[1].ask == JD_ASK_ALL && p->parts[1].part_count == 2);
+    cr_assert(p->parts[1].ask == JD_ASK_MAP && p->parts[1].part_count == 2);
     cr_expect(p->parts[1].parts[1].ask == JD_ASK_TOUCH && p->parts[1].parts[1].condition.op == JD_LT);
     jd_policy_free(policy);
 }
