@@ -8,7 +8,7 @@ import hashlib
 import kinds
 import notes
 from civil import USUAL, Zone
-from events import engagement_of, in_order, market, plain, touch_time
+from events import engagement_of, in_order, market, matches, plain, touch_time
 
 
 def alert_id(rule, scope, key, instance):
@@ -35,13 +35,12 @@ class Key:
     """`alerts` is what should stand at the end, by place. A scope says what its versions are."""
 
     def __init__(self, scope, key, policy):
-        self.scope, self.key, self.policy = scope, key, policy
-        self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == scope]
+        self.scope, self.key = scope, key
+        self.govern(policy)
         self.profile = None
         self.now = None
         self.open = {}         # place -> row
         self.alerts = {}       # place -> last row, open or retracted
-        self.memo = {}         # of each rule, what it was last asked and what came of it
         self.facts_known = 0   # rises with each fact that is learnt
         self.known_view = None
         self.counted = {}      # what rules with `over:` count of this physician's alerts, by engagement
@@ -49,6 +48,15 @@ class Key:
         # Timers of one moment fire in an order that is not the law's; what opens and goes within it is not compared:
         self.crowded = set()   # such moments, and
         self.maybe = set()     # the retracted that may have stood once more, for another cause
+
+    def govern(self, policy):
+        """Takes the rules of a policy; `reads`: whether each reads facts, the profile."""
+        self.policy = policy
+        self.memo, self.last = {}, None  # of each rule and of all together, what it was last asked and what came of it
+        self.parts, self.lapses = {}, {}  # of each touch: itself and which rules name it; itself and when it lapses
+        self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == self.scope]
+        self.reads = [(rule["kind"] == "eligibility" or "subject" in rule, "who" in rule or any(
+            isinstance(bound, dict) and "table" in bound for bound in rule.values())) for rule in self.rules]
 
     def versions(self):
         """The version that counts of each touch, cancelled ones too, by (hcp_id, engagement)."""
@@ -81,7 +89,19 @@ class Key:
         country = profile.get("country") if profile.get("country") in markets else event.get("country")
         return Zone(name or self.policy["zone"], self.policy.get("calendars", {}).get(country, USUAL))
 
+    def takes_part(self, touch):
+        """Of each rule, whether any of its selectors matches a touch. One that none matches is nothing to the rule."""
+        if id(touch) not in self.parts:
+            self.parts[id(touch)] = touch, [any(key in rule and matches(touch, rule[key], self.policy["groups"])
+                                                for key in ("of", "a", "b", "without", "until")) for rule in self.rules]
+        return self.parts[id(touch)][1]
+
     def lapse_time(self, event):
+        if id(event) not in self.lapses:
+            self.lapses[id(event)] = event, self.lapse_moment(event)
+        return self.lapses[id(event)][1]
+
+    def lapse_moment(self, event):
         graces = [self.policy.get("graces", {}).get(name) for name in
                   kinds.names_of(market(event), self.policy.get("packs", {}))]
         return touch_time(event) + [self.policy["planned_grace"], *(g for g in graces if g is not None)][-1] + 1
@@ -104,7 +124,7 @@ class Key:
                 if rule != place[0] or member is None:
                     continue
                 name = "%s/%s" % (alert_id(rule, "hcp", self.key, place[1]), side)
-                bearer = way["a"] if row["kind"] == "absence" else max(way.values(), key=touch_time)
+                bearer = way["a"] if row["rule"]["kind"] == "absence" else max(way.values(), key=touch_time)
                 found[name] = dict(
                     plain(member.get("was", member)), type="alert:%s/%s" % (rule, side), engagement_id=name, end=None,
                     start=touch_time(bearer), counted=place, hcp_id=self.key,
@@ -123,19 +143,21 @@ class Key:
         """Every instance of every rule, also those that hold only after a deadline: [(rule, instances)]."""
         standing = sorted(self.touches(now), key=in_order)
         profile = self.profile or {}
-        touches = tuple(map(id, standing)), profile.get("zone"), profile.get("country")
-        answer = []
-        for rule in self.rules:
+        where, view = (profile.get("zone"), profile.get("country")), self.view(now)
+        judged = [self.zone({}).day(now) if "who" in rule and now >= rule["valid_from"] else None for rule in self.rules]
+        whole = list(map(id, standing)), where, self.facts_known, id(self.profile), judged
+        if self.last is not None and self.last[0] == whole:
+            return self.last[1]
+        parts, answer = [self.takes_part(touch) for touch in standing], []
+        for number, (rule, (on_facts, on_profile), day) in enumerate(zip(self.rules, self.reads, judged)):
             if "over" in rule:
                 continue
-            on_facts = rule["kind"] == "eligibility" or "subject" in rule
-            key = (*touches, self.facts_known) if on_facts else touches
-            if "who" in rule or any(isinstance(bound, dict) and "table" in bound for bound in rule.values()):
-                judged = "who" in rule and now >= rule["valid_from"]
-                key = (*key, id(self.profile), self.zone({}).day(now) if judged else None)
+            own = [touch for touch, part in zip(standing, parts) if part[number]]
+            key = (list(map(id, own)), where, on_facts and self.facts_known, on_profile and id(self.profile), day)
             if self.memo.get(rule["id"], (None,))[0] != key:
-                self.memo[rule["id"]] = key, standing, kinds.instances(rule, standing, self.view(now))
+                self.memo[rule["id"]] = key, own, kinds.instances(rule, own, view)
             answer.append((rule, self.memo[rule["id"]][2]))
+        self.last = whole, answer, standing
         return answer
 
     def holding(self, now, found):
@@ -148,7 +170,8 @@ class Key:
                 phase = phase_of(evidence, now)
                 rows[place_of(found.rule, found.instance)] = dict(
                     status=found.status, cause=None, phase=phase, observed=found.observed, limit=found.limit,
-                    unit=found.unit, evidence=evidence, other_currency=found.other_currency, kind=rule["kind"], way=found.ways[0],
+                    unit=found.unit, evidence=evidence, other_currency=found.other_currency, rule=rule,
+                    way=found.ways[0],
                     flags=notes.flags(said, said and alert_id(rule["id"], scope, self.key, found.instance), now),
                     facts=found.facts, horizon=found.horizon, severity=kinds.severity(found, phase, found.rule, self.view()))
         return rows
@@ -202,8 +225,8 @@ class Key:
     def publish(self, policy, now):
         """Another policy, for what is held: nothing of it is final yet."""
         self.advance(now)
-        self.policy, self.memo, self.known_view = policy, {}, None
-        self.rules = [rule for rule in policy["rules"] if rule.get("scope", "hcp") == self.scope]
+        self.known_view = None
+        self.govern(policy)
         self.look(self.now, "policy")
 
     def look(self, now, cause=None):

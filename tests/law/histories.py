@@ -8,7 +8,7 @@ import os
 
 import alerts
 from civil import MS_DAY, UTC
-from events import recorded, touch_time
+from events import rank, recorded, touch_time
 
 HOUR = 3600000
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "Pacific/Apia",
@@ -28,6 +28,7 @@ FACTS = ("consent.granted", "consent.granted", "consent.confirmed", "consent.den
          "email.unsubscribed", "access.no_see", "access.appointment_only", "access.no_contact", "access.open",
          "licence.granted", "licence.granted", "licence.revoked", "alignment.assigned", "alignment.assigned",
          "alignment.ended", "blackout.declared", "blackout.declared")
+SUBJECTS = ("consent", "access", "licence", "alignment")  # of rules on facts
 TYPES = {"msl": ("msl_interaction.planned", "msl_interaction.completed", "msl_interaction.cancelled"),
          "speaker": ("event.speaker.planned", "event.speaker.completed", "event.speaker.cancelled"),
          "marketing": ("email.planned", "email.sent", "email.cancelled")}
@@ -81,10 +82,10 @@ VARIANTS = {
     "expiry": "absence", "contradiction": "proximity", "coverage": "coverage"}
 
 # How often each is drawn, so that its rarest end is reached about as often as those of the others.
-SHARE = {"proximity": 2, "overlap": 5, "sequence": 3, "absence": 4, "requires": 2, "until": 4, "frequency rolling": 2,
-         "frequency calendar": 3, "frequency touch": 5, "frequency first": 2, "budget rolling": 4,
-         "budget calendar": 3, "budget touch": 4, "budget first": 4, "eligibility": 6,
-         "expiry": 2, "contradiction": 4, "coverage": 2}
+SHARE = {"proximity": 4, "overlap": 4, "sequence": 6, "absence": 5, "requires": 2, "until": 5, "frequency rolling": 3,
+         "frequency calendar": 4, "frequency touch": 8, "frequency first": 5, "budget rolling": 4,
+         "budget calendar": 6, "budget touch": 5, "budget first": 4, "eligibility": 4,
+         "expiry": 6, "contradiction": 10, "coverage": 2}
 
 
 def random_severity(rng, variant):
@@ -296,7 +297,7 @@ def random_coverage(rng):
 def random_keys(rng, variant, scope="hcp"):
     """The keys that are a kind's own."""
     if variant in ("expiry", "contradiction"):
-        subject = {"subject": "access" if scope == "account" else rng.choice(("consent", "consent", "access", "licence", "alignment"))}
+        subject = {"subject": "access" if scope == "account" else rng.choice(("consent", *SUBJECTS))}
         return dict(subject, lead=rng.choice(spans("1 h", "2 d", "7 d", "30 d"))) if variant == "expiry" else dict(
             subject, within={"ms": 0}, different=["state"])
     if variant == "eligibility":
@@ -352,7 +353,7 @@ SCOPES_OF = {"coverage": ("account",), "expiry": ("account",), "contradiction": 
 
 def random_rule(rng, number, variant, start, days, scopes):
     kind = VARIANTS[variant]
-    scope = rng.choice(SCOPES_OF.get(variant, scopes)) if scopes else "hcp"
+    scope = rng.choice(SCOPES_OF.get(variant, scopes[:-1])) if scopes else "hcp"
     rule = dict(random_keys(rng, variant, scope), id="rule-%d" % number, version=rng.randint(1, 3), kind=kind,
                 mode=rng.choice(MODES), severity=random_severity(rng, variant))
     pairs = variant in ("proximity", "overlap")
@@ -520,7 +521,7 @@ def random_counting(rng, rules, first, start, days, scopes):
 
 def random_policy(rng, variants, start, days, lateness=None, scopes=()):
     """Some rules of different kinds, of scope hcp or of these."""
-    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(9, 14))
+    chosen = rng.choices(variants, [SHARE[v] for v in variants], k=rng.randint(18, 26) if scopes else rng.randint(9, 14))
     rules = [random_rule(rng, i, variant, start, days, scopes) for i, variant in enumerate(chosen)]
     rules += random_counting(rng, rules, 400, start, days, scopes)
     limits = [line for rule in rules
@@ -861,6 +862,61 @@ class History:
             self.say(event, "cancelled", at)
             self.say(event, "completed", at, hcp=other)
 
+    def cluster(self):
+        """Some plans near the end that have much in common: one that lapses then, is just over, is still to come."""
+        rng = self.rng
+        first = self.fresh_touch()
+        first["joint_with"] = None
+        known = self.focus - rng.choice([72, 96, 120]) * HOUR
+        around = [-49, -25, -7, -6, -5, -4, -3, -2, -2, -1, -1, 6]
+        for hours in rng.sample(around, 2) + [rng.choice([1, 6, 12, 24, 48])]:
+            at = self.focus + hours * HOUR
+            event = dict(first, engagement_id="e%d" % len(self.records), start=at,
+                         end=at + rng.choice([HOUR, 6 * HOUR, 30 * HOUR, 60 * HOUR]))
+            if rng.random() < 0.5:
+                role = rng.choice(ROLES)
+                event["actor"] = {"id": role[:2] + str(rng.randint(1, 2)), "role": role, "team": rng.choice(TEAMS)}
+            if rng.random() < 0.3:
+                event["product"] = rng.choice(PRODUCTS)
+            self.say(event, "planned", known, known)
+
+    def last_words(self):
+        """At the end some of what is planned or over changes: what stands then ends in every way, and nothing comes after."""
+        rng = self.rng
+        latest = {}
+        for arrival, kind, event in self.records:
+            engagement = event.get("engagement_id")
+            if kind == "touch" and arrival <= self.focus and engagement is not None and (
+                    engagement not in latest or rank(event) > rank(latest[engagement])):
+                latest[engagement] = event
+        ends = [e for e in latest.values() if e["phase"] != "cancelled" and "start" in e and "actor" in e
+                and abs(e["start"] - self.focus) < 20 * MS_DAY]
+        planned = [e for e in ends if e["phase"] == "planned"]
+        for event in rng.sample(planned, min(len(planned), rng.choice([0, 1, 1, 2]))) + rng.sample(
+                ends, min(len(ends), rng.choice([0, 0, 1, 1, 2]))):
+            at = self.focus - rng.choice([0, 0, 0, 1]) * HOUR
+            if event["phase"] != "planned":
+                if rng.random() < 0.5:
+                    self.say(event, "cancelled", at, at)
+                else:
+                    self.say(self.altered(event), "completed", at, at)
+                continue
+            how = rng.random()
+            if how < 0.15:
+                self.say(event, "cancelled", at, at)
+            elif how < (0.7 if event["start"] <= at else 0.45):
+                self.say(self.moved_by(event, rng.choice([-7, -5, -2, 2, 5, 9, 16, 40]) * MS_DAY
+                                       if rng.random() < 0.7 else 36 * HOUR), "planned", at, at)
+            elif how < 0.6 and event["start"] > at:  # so long ago that it lapses at once
+                self.say(self.moved_by(event, self.focus - rng.choice([50, 60, 90]) * HOUR - event["start"]),
+                         "planned", at, at)
+            else:
+                for _ in range(3):
+                    start = event["start"]
+                    event = self.altered(event)
+                    event = self.moved_by(event, start - event["start"])
+                self.say(event, "planned", at, at)
+
     def noise(self, conflicts):
         """Repeats, the same id with other content, impossible times, records of other classes."""
         rng = self.rng
@@ -950,7 +1006,8 @@ class History:
                 same = ("start", "channel", "product", "jurisdiction", "country", "actor")
                 event = {**{k: v for k, v in event.items() if k not in same},
                          **{k: other[k] for k in same if k in other}}
-                event["type"] = rng.choice([t for t in FACTS if t.split(".")[0] == other["type"].split(".")[0]])
+                alike = [t for t in FACTS if t.split(".")[0] == other["type"].split(".")[0]]
+                event["type"] = rng.choice([t for t in alike if t != other["type"] and rng.random() < 0.9] or alike)
                 if event["end"] is not None and event["end"] <= event["start"]:
                     event["end"] = None
             recorded_at = event["start"] + rng.choice([0, 0, 0, 1, 6, 30, 100, -24]) * HOUR if recorded_at is None \
@@ -1014,7 +1071,8 @@ def random_accounts(rng, start, days, zones):
             data["access"] = [{"state": rng.choice(("no_see", "appointment_only", "no_contact", "open")), "from": since,
                                **rng.choice([{}, {"channel": rng.choice(CHANNELS)}]),
                                **rng.choice([{}, {"until": since + rng.randint(1, days) * MS_DAY}])}
-                              for since in (start + rng.randrange(-days, days) * MS_DAY for _ in range(rng.choice((0, 1, 2))))]
+                              for since in [start + rng.randrange(-days, days) * MS_DAY] * rng.choice((0, 1, 2, 2))
+                              + [start + rng.randrange(-days, days) * MS_DAY] * rng.choice((0, 1))]
             records.append((at, account, "account.profile", data))
     return records
 
@@ -1028,10 +1086,13 @@ def random_records(rng, hcps, start, days, focus, lateness, settled, conflicts, 
         history = History(rng, hcp, start, days, focus, lateness, settled, groups)
         for _ in range(rng.randint(4, 9)):
             history.engagement(hcps[i - 1])
+        if rng.random() < 0.6:
+            history.cluster()
+        history.last_words()
         if not settled and rng.random() < 0.3:
             history.logged_long_after()
         history.touched = [touch_time(r[2]) for r in history.records]
-        for _ in range(rng.choice((0, 0, 1, 3, 4))):
+        for _ in range(0 if shared else rng.choice((0, 0, 1, 4, 6))):
             history.fact()
         history.noise(conflicts)
         history.profile(zones)

@@ -39,7 +39,8 @@ class Found:
 
 
 class View:
-    """How a rule sees touches: the policy's groups, spans and tables, the zone of each touch, and the profile."""
+    """How a rule sees touches, which come in their order: the policy's groups, spans and tables, the zone of each touch,
+    and the profile."""
 
     def __init__(self, policy, zone, profile=None, records=(), now=None):
         self.groups, self.joint_within, self.zone = policy["groups"], policy["joint_within"], zone
@@ -47,6 +48,19 @@ class View:
         self.packs = policy.get("packs", {})
         self.judged = {}  # of each touch and rule that requires something: the touch, whether it is so, what was read
         self.limits, self.now = policy.get("limits", ()), now
+        self.matched = {}  # of each touch and selector: both, whether it matches
+        self.logged = {}   # of each touch: itself, and as logged
+
+    def matches(self, touch, selector):
+        known = self.matched.get((id(touch), id(selector)))
+        if known is None:
+            known = self.matched[id(touch), id(selector)] = touch, selector, matches(touch, selector, self.groups)
+        return known[2]
+
+    def as_logged(self, touch):
+        if id(touch) not in self.logged:
+            self.logged[id(touch)] = touch, as_logged(touch)
+        return self.logged[id(touch)][1]
 
     def bound(self, rule, key, touch, at):
         """What `key` of a rule is for a touch at a moment; None where it comes from a table without such a line."""
@@ -67,14 +81,14 @@ class View:
 
     def selected(self, touches, selector, rule, fields):
         """The touches that match, are not left out by `unless:` and have all these fields."""
-        return [t for t in touches if matches(t, selector, self.groups)
-                and not any(u != "joint" and matches(t, u, self.groups) for u in rule.get("unless", ()))
+        return [t for t in touches if self.matches(t, selector)
+                and not any(u != "joint" and self.matches(t, u) for u in rule.get("unless", ()))
                 and all(field(t, path, self.groups) is not None for path in fields)]
 
     def by_same(self, touches, rule):
         """The touches by the values of `same:`; those that lack one take no part."""
         sets = {}
-        for touch in sorted(touches, key=in_order):
+        for touch in touches:
             values = tuple(field(touch, path, self.groups) for path in rule.get("same", ()))
             if None not in values:
                 sets.setdefault(values, []).append(touch)
@@ -113,7 +127,7 @@ class View:
 def one_each(touches):
     """The touch that stands for each engagement."""
     found = {}
-    for touch in sorted(touches, key=in_order):
+    for touch in touches:
         found.setdefault(engagement_of(touch), touch)
     return list(found.values())
 
@@ -146,8 +160,8 @@ def pairs(rule, touches, view):
     of_a = view.selected(touches, rule["a"], rule, named(rule))
     of_b = view.selected(touches, rule["b"], rule, named(rule))
     ways = {}
-    for a in sorted(of_a, key=in_order):
-        for b in sorted(of_b, key=in_order):
+    for a in of_a:
+        for b in of_b:
             if (engagement_of(a) != engagement_of(b)
                     and all(share(a, b, path, view.groups) for path in rule.get("same", ()))
                     and view.belongs(a, b, rule) and not view.joint(a, b, rule)):
@@ -224,7 +238,7 @@ def counted(rule, touches, view):
     fields = ([rule["distinct"]] if "distinct" in rule else []) + (
         [rule.get("sum", "amount")] if rule["kind"] == "budget" else [])
     own, others = [], []
-    for touch in sorted(view.selected(touches, rule["of"], rule, fields), key=in_order):
+    for touch in view.selected(touches, rule["of"], rule, fields):
         foreign = (rule["kind"] == "budget" and rule.get("sum", "amount") == "amount"
                    and (touch.get("currency") or rule["currency"]) != rule["currency"])
         (others if foreign else own).append(touch)
@@ -525,7 +539,8 @@ def instances(rule, touches, view):
 
 def everywhere(rule, touches, view):
     """Every one; attendees of one engagement may give it several times, under several values of `same:`."""
-    touches = [as_logged(t) for t in touches] if "axis" in rule else [t for t in touches if not is_logged_only(t)]
+    touches = (sorted((view.as_logged(t) for t in touches), key=in_order) if "axis" in rule
+               else [t for t in touches if not is_logged_only(t)])
     if "subject" in rule:
         return [dataclasses.replace(one, rule=rule) for one in about_facts(rule, view)]
     if rule["kind"] == "coverage":

@@ -9,6 +9,7 @@ import unittest
 import civil
 import kinds
 import model
+from events import in_order
 
 HOUR = 3600000
 T0 = int(datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc).timestamp() * 1000)
@@ -39,7 +40,7 @@ def rule(kind, **more):
 
 def found(a_rule, *touches, zone="UTC", groups=()):
     view = kinds.View({"groups": dict(groups), "joint_within": 4 * HOUR}, lambda event: civil.Zone(zone))
-    return {f.instance if len(f.instance) > 1 else f.instance[0]: f for f in kinds.instances(a_rule, touches, view)}
+    return {f.instance if len(f.instance) > 1 else f.instance[0]: f for f in kinds.instances(a_rule, sorted(touches, key=in_order), view)}
 
 
 def evidence(found_):
@@ -52,7 +53,7 @@ class Markets(unittest.TestCase):
     def found(self, a_rule, *touches):
         view = kinds.View({"groups": {}, "joint_within": 4 * HOUR, "packs": self.PACKS}, lambda _: civil.Zone("UTC"))
         return {" ".join(f.instance): f.rule.get("limit", f.rule.get("within")) for f in
-                kinds.instances(a_rule, touches, view)}
+                kinds.instances(a_rule, sorted(touches, key=in_order), view)}
 
     def test_the_touch_counted_for_decides_whatever_else_is_counted(self):
         r = rule("frequency", of=REP, window=24, limit=2, changes={"DE": {"limit": 1}})
