@@ -148,7 +148,7 @@ static void fire(struct jd_fold *fold, struct jd_state *state, struct jd_output 
 {
     if (fold->now < state->due)
         fold->now = state->due;
-    struct jd_step step = jd_step_of(fold, jd_arena_str(out->arena, jd_state_key(state)), out);
+    struct jd_step step = jd_step_at(fold, jd_arena_str(out->arena, jd_state_key(state)), state, out);
     ready(&step);
     if (state->due <= fold->now) {
         struct jd_slot slot = due_slot(state, out->arena);

@@ -72,7 +72,8 @@ void jd_step_emit(struct jd_step *step, enum jd_topic topic, struct jd_str key,
                                                            .traceparent = step->traceparent};
 }
 
-struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_output *out)
+struct jd_step jd_step_at(struct jd_fold *fold, struct jd_str key, struct jd_state *state,
+                          struct jd_output *out)
 {
     struct jd_str id = jd_bare_key(key);
     return (struct jd_step){.fold = fold,
@@ -83,8 +84,13 @@ struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_out
                             .id = id,
                             .hcp = jd_key_is_hcp(key) ? id : (struct jd_str){0},
                             .scope = jd_scope_of(fold->program, key),
-                            .state = jd_states_find(fold, key),
+                            .state = state,
                             .now = fold->now};
+}
+
+struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_output *out)
+{
+    return jd_step_at(fold, key, jd_states_find(fold, key), out);
 }
 
 /* ---- events ---- */

@@ -34,8 +34,10 @@ void jd_step_engagement(struct jd_step *step, const struct jd_slot *before, stru
 /* Why an alert that `held` was part of no longer holds, now that `engagement` counts. `held` NULL: none did. */
 enum jd_cause jd_step_cause(const struct jd_engagement *held, const struct jd_engagement *engagement);
 
-/* A step of `key` at the fold's now. */
+/* A step of `key` at the fold's now; jd_step_at: of its state, which is at hand. */
 struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_output *out);
+struct jd_step jd_step_at(struct jd_fold *fold, struct jd_str key, struct jd_state *state,
+                          struct jd_output *out);
 
 /* Decide one input, its clock already moved. */
 enum jd_verdict jd_step_input(struct jd_step *step, const struct jd_input *input, const char **reason);
