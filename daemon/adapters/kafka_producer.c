@@ -15,6 +15,7 @@ enum {
     HEADER_OVERHEAD = 12,     /* two varints */
     QUEUE_FULL_STEP_MS = 100, /* one wait for room … */
     QUEUE_FULL_STEPS = 100,   /* … and how often */
+    TRANSACTION_TIMEOUT_MS = 10000,
 };
 
 struct target {
@@ -127,8 +128,9 @@ static rd_kafka_conf_t *make_conf(const struct jd_kafka_config *config,
                    (long long)(smallest_limit(producer_config) * 9 / 10));
     (void)snprintf(message_max, sizeof message_max, "%lld", (long long)largest_limit(producer_config));
     (void)snprintf(timeout, sizeof timeout, "%d",
-                   producer_config->transaction_timeout_ms > 0 ? producer_config->transaction_timeout_ms
-                                                               : 10000);
+                   producer_config->transaction_timeout_ms > 0
+                       ? producer_config->transaction_timeout_ms
+                       : jd_fault_number("JD_TRANSACTION_TIMEOUT", TRANSACTION_TIMEOUT_MS));
     const struct jd_kafka_property defaults[] = {
         {"linger.ms", "5"},
         {"compression.type", "lz4"},
