@@ -22,6 +22,7 @@
 #include "engine/conflicts/alerts.h"
 #include "engine/conflicts/amount.h"
 #include "engine/conflicts/over.h"
+#include "engine/keeping.h"
 #include "engine/notes.h"
 #include "engine/scopes.h"
 
@@ -94,100 +95,6 @@ struct jd_step jd_step_of(struct jd_fold *fold, struct jd_str key, struct jd_out
 }
 
 /* ---- events ---- */
-
-static jd_time later(jd_time a, jd_time b)
-{
-    return a > b ? a : b;
-}
-
-/* Stored times stay inside what the contract admits; one ms is left for the deadline after it. */
-static jd_time bounded(jd_time t)
-{
-    return t < JD_TIME_MAX ? t : JD_TIME_MAX - 1;
-}
-
-/* As the market of the touch has it. */
-static int64_t grace_of(const struct jd_program *program, const struct jd_event *event)
-{
-    static const struct jd_field_ref market = {.field = JD_FIELD_MARKET};
-    struct jd_str name = jd_field_plain_text(event, &market);
-    for (uint32_t i = 0; i < program->grace_count; i++)
-        if (jd_str_eq(program->graces[i].market, name))
-            return program->graces[i].planned_grace_ms;
-    return program->planned_grace_ms;
-}
-
-static jd_time lapses_after(const struct jd_program *program, const struct jd_event *event)
-{
-    int64_t grace = program->planned_grace_ms;
-    if (program->grace_count > 0)
-        grace = grace_of(program, event);
-    return bounded(jd_touch_time(event) + grace);
-}
-
-static bool has_lapsed(const struct jd_step *step, const struct jd_event *event)
-{
-    return step->now > lapses_after(step->program, event) && !jd_fault_bug("lapse_ignored");
-}
-
-static bool is_planned(const struct jd_engagement *engagement)
-{
-    return engagement->class == JD_CLASS_TOUCH && engagement->event.phase == JD_PHASE_PLANNED;
-}
-
-/* The same, or an alert that is counted while a member of it is one. */
-static bool may_come(const struct jd_engagement *engagement)
-{
-    return is_planned(engagement) ||
-           (engagement->class == JD_CLASS_ALERT && engagement->event.phase == JD_PHASE_PLANNED);
-}
-
-/* A note about an alert that is not withdrawn. */
-static bool is_note(const struct jd_engagement *engagement)
-{
-    return engagement->class == JD_CLASS_FACT && jd_touch_stands(engagement) &&
-           jd_is_note(&engagement->event);
-}
-
-/* When the engine wants to see an engagement again: at the hour of a plan (its alerts become
- * incidents), when the plan lapses, when it is kept no longer. */
-static jd_time engagement_due(const struct jd_step *step, const struct jd_engagement *engagement)
-{
-    jd_time t = jd_touch_time(&engagement->event);
-    jd_time turns = is_note(engagement) ? jd_note_due(&engagement->event, step->now) : JD_NEVER;
-    if (turns != JD_NEVER)
-        return turns;
-    if (step->hcp.ptr == NULL && jd_touch_stands(engagement)) /* the rest is told */
-        return may_come(engagement) && t > step->now ? t : JD_NEVER;
-    if (step->hcp.ptr != NULL && is_planned(engagement) &&
-        step->now <= lapses_after(step->program, &engagement->event))
-        return t > step->now ? t : lapses_after(step->program, &engagement->event) + 1;
-    return engagement->keep_until == JD_TIME_NONE ? JD_NEVER : engagement->keep_until + 1;
-}
-
-/* Until when an engagement is kept: for its version that counts, and for what came at `t`. A grace longer than the
- * lateness keeps what a plan may still concern. */
-static jd_time kept_for(const struct jd_step *step, const struct jd_engagement *engagement, jd_time t)
-{
-    const struct jd_program *program = step->program;
-    /* A fact decides touches until another takes its place: it stays. */
-    const bool note = is_note(engagement);
-    if (engagement->class == JD_CLASS_FACT && engagement->event.phase != JD_PHASE_CANCELLED && !note)
-        return JD_TIME_NONE;
-    t = later(jd_touch_time(&engagement->event), t);
-    if (note)
-        t = later(engagement->event.end, t);
-    jd_time until =
-        bounded(t + later(program->allowed_lateness_ms, program->planned_grace_ms) + program->window_ms);
-    return later(until, engagement->keep_until); /* JD_TIME_NONE is less than any time */
-}
-
-static jd_time keep_until(const struct jd_step *step, const struct jd_engagement *engagement,
-                          const struct jd_event *event)
-{
-    return kept_for(step, engagement,
-                    later(later(jd_touch_time(event), jd_touch_recorded(event)), step->now));
-}
 
 /* The digest with which this event was seen before at this physician, NULL: it was not. */
 static const int64_t *find_seen(const struct jd_step *step, const struct jd_event *event)
@@ -283,16 +190,17 @@ static void replace(const struct jd_step *step, const struct jd_event *event,
     engagement->event = *event;
     engagement->digest = digest;
     if (!(engagement->lapsed == JD_TRUE && jd_fault_bug("revive_ignored")))
-        engagement->lapsed = is_planned(engagement) && has_lapsed(step, event) ? JD_TRUE : JD_TRUTH_NONE;
+        engagement->lapsed =
+            jd_is_planned(engagement) && jd_has_lapsed(step, event) ? JD_TRUE : JD_TRUTH_NONE;
     if (engagement->class == JD_CLASS_FACT)
-        engagement->applies_from = later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
+        engagement->applies_from = jd_later(step->now - step->program->allowed_lateness_ms, JD_TIME_MIN);
 }
 
 /* `version`: the event as it is kept. */
 static void put_engagement(struct jd_step *step, const struct jd_slot *before, struct jd_str key,
                            const struct jd_engagement *engagement, struct jd_str version)
 {
-    jd_time due = engagement_due(step, engagement);
+    jd_time due = jd_engagement_due(step, engagement);
     jd_step_put(step, before,
                 &(struct jd_put){JD_ENTRY_ENGAGEMENT, key, due,
                                  jd_engagement_body(engagement, due, version, step->arena), engagement});
@@ -306,7 +214,7 @@ static struct jd_str version_of(const struct jd_step *step, const struct jd_enga
 
 void jd_step_engagement(struct jd_step *step, const struct jd_slot *before, struct jd_engagement *engagement)
 {
-    engagement->keep_until = keep_until(step, engagement, &engagement->event);
+    engagement->keep_until = jd_keep_until(step, engagement, &engagement->event);
     put_engagement(step, before, jd_engagement_key(&engagement->event, step->arena), engagement,
                    version_of(step, engagement));
 }
@@ -370,7 +278,7 @@ static enum jd_verdict step_event(struct jd_step *step, const struct jd_input *i
         replace(step, event, &engagement, digest);
         engagement.recorded_late = recorded_late ? JD_TRUE : JD_TRUTH_NONE;
     }
-    engagement.keep_until = keep_until(step, &engagement, event);
+    engagement.keep_until = jd_keep_until(step, &engagement, event);
     put_engagement(step, slot, key, &engagement, wins ? version : version_of(step, &engagement));
     if (wins) {
         jd_alerts_refresh(step, &engagement, held, jd_step_cause(held, &engagement));
@@ -403,7 +311,7 @@ static enum jd_verdict step_touch(struct jd_step *step, const struct jd_input *i
     if (touch->op == JD_TOUCH_OP_PUT) {
         if (step->scope == NULL)
             return JD_FILTERED; /* of a policy that is in force no more */
-        if (is_note(&engagement) && jd_note_is_late(step, &touch->event)) {
+        if (jd_stands_as_note(&engagement) && jd_note_is_late(step, &touch->event)) {
             *reason = "alert_final";
             return JD_DEAD_LETTERED;
         }
@@ -465,7 +373,8 @@ static bool profile_wins(const struct jd_step *step, uint8_t kind, jd_time recor
 /* A profile stays; the mark that one is gone is kept as long as an older one may still arrive. */
 static jd_time profile_due(const struct jd_step *step, bool gone, jd_time recorded)
 {
-    return gone ? bounded(later(recorded, step->now) + step->program->allowed_lateness_ms) + 1 : JD_NEVER;
+    return gone ? jd_bounded(jd_later(recorded, step->now) + step->program->allowed_lateness_ms) + 1
+                : JD_NEVER;
 }
 
 static enum jd_verdict step_hcp(struct jd_step *step, const struct jd_input *input, const char **reason)
@@ -557,19 +466,32 @@ static void engagement_leaves(struct jd_step *step, const struct jd_slot *slot)
         jd_alerts_forget(step, engagement);
 }
 
-/* The hour of a plan has come, or what is no touch of the key any more need not be kept. */
-static void shared_timer(struct jd_step *step, const struct jd_slot *slot)
+/* For its next timer. */
+static struct jd_engagement put_again(struct jd_step *step, const struct jd_slot *slot)
 {
-    if (!(slot->flags & JD_SLOT_STANDS)) {
-        engagement_leaves(step, slot);
-        return;
-    }
     struct jd_engagement engagement = *jd_slot_engagement(step->key, slot, step->arena);
-    engagement.keep_until = JD_TIME_NONE;
+    if (step->hcp.ptr == NULL)
+        engagement.keep_until = JD_TIME_NONE; /* it is told */
     put_engagement(step, slot, jd_engagement_name(step->key, &engagement.event, step->arena), &engagement,
                    version_of(step, &engagement));
+    return engagement;
+}
+
+/* The hour of a plan has come, or of an alert that is counted and has one in it. */
+static void hour_comes(struct jd_step *step, const struct jd_slot *slot)
+{
+    const struct jd_engagement engagement = put_again(step, slot);
     if (!jd_fault_bug("phase_flip_missing"))
         jd_alerts_refresh(step, &engagement, NULL, JD_CAUSE_CORRECTED);
+}
+
+/* Under another key: that, or what is no touch of the key any more need not be kept. */
+static void shared_timer(struct jd_step *step, const struct jd_slot *slot)
+{
+    if (slot->flags & JD_SLOT_STANDS)
+        hour_comes(step, slot);
+    else
+        engagement_leaves(step, slot);
 }
 
 /* Another policy may have other times: when the plan lapses, how long what is held is kept. */
@@ -579,10 +501,10 @@ static void review_engagement(struct jd_step *step, const struct jd_slot *slot)
         return; /* its timer is on its way; or it is told */
     const struct jd_engagement *held = jd_slot_engagement(step->key, slot, step->arena);
     struct jd_engagement engagement = *held;
-    if (is_planned(held))
-        engagement.lapsed = has_lapsed(step, &held->event) ? JD_TRUE : JD_TRUTH_NONE;
-    engagement.keep_until = kept_for(step, held, jd_touch_recorded(&held->event));
-    jd_time due = engagement_due(step, &engagement);
+    if (jd_is_planned(held))
+        engagement.lapsed = jd_has_lapsed(step, &held->event) ? JD_TRUE : JD_TRUTH_NONE;
+    engagement.keep_until = jd_kept_for(step, held, jd_touch_recorded(&held->event));
+    jd_time due = jd_engagement_due(step, &engagement);
     if (due != slot->due || engagement.lapsed != held->lapsed || engagement.keep_until != held->keep_until)
         put_engagement(step, slot, jd_engagement_key(&held->event, step->arena), &engagement,
                        version_of(step, &engagement));
@@ -623,11 +545,7 @@ static bool note_turns(const struct jd_step *step, const struct jd_slot *slot)
 
 static void note_timer(struct jd_step *step, const struct jd_slot *slot)
 {
-    struct jd_engagement engagement = *jd_slot_engagement(step->key, slot, step->arena);
-    if (step->hcp.ptr == NULL)
-        engagement.keep_until = JD_TIME_NONE; /* it is told */
-    put_engagement(step, slot, jd_engagement_name(step->key, &engagement.event, step->arena), &engagement,
-                   version_of(step, &engagement));
+    const struct jd_engagement engagement = put_again(step, slot);
     jd_alert_note(step, engagement.event.responds_to);
 }
 
@@ -641,6 +559,10 @@ static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
         shared_timer(step, slot);
         return;
     }
+    if (slot->class == JD_CLASS_ALERT && slot->due <= slot->time) {
+        hour_comes(step, slot);
+        return;
+    }
     if (slot->phase != JD_PHASE_PLANNED || slot->class != JD_CLASS_TOUCH) {
         engagement_leaves(step, slot);
         return;
@@ -651,7 +573,7 @@ static void engagement_timer(struct jd_step *step, const struct jd_slot *slot)
         return;
     }
     const struct jd_engagement before = engagement;
-    if (has_lapsed(step, &engagement.event))
+    if (jd_has_lapsed(step, &engagement.event))
         engagement.lapsed = JD_TRUE;
     struct jd_str key = jd_engagement_key(&engagement.event, step->arena);
     put_engagement(step, slot, key, &engagement, version_of(step, &engagement));

@@ -44,6 +44,29 @@ Test(counted, what_counts_alerts_sees_all_that_became_of_them_in_one_step)
               "r C r2 retracted rescheduled incident medium 2touches");
 }
 
+/* The alert is borne by a visit that is said to be over in three minutes, and has a plan in it. */
+Test(counted, the_hour_of_an_alert_that_is_counted_comes_by_itself)
+{
+    world_rule(w, "r", span_ms(24))->counted = JD_COUNTED_A;
+    struct jd_rule *over = counting("s", 20, 0);
+    over->a = select_text(w, "type", "alert:r/a");
+    over->a.classes = 1u << JD_CLASS_ALERT;
+    over->over = JD_STR("r");
+    over->over_side = JD_COUNTED_A;
+    world_start(w);
+    feed(w, &(struct spec){.id = "1",
+                           .engagement = "M",
+                           .role = JD_ROLE_MSL,
+                           .at = 100,
+                           .recorded = 90,
+                           .phase = JD_PHASE_PLANNED});
+    REP(.id = "2", .engagement = "R", .at = 100.05, .recorded = 100);
+    EXPECT(w, "r M+R r1 open incident medium 180000ms; "
+              "s 9fdcb72d7fd689ea7ae217e59d1d6d9a/a r1 open preventable medium 1touches");
+    advance(w, 100.05);
+    EXPECT(w, "s 9fdcb72d7fd689ea7ae217e59d1d6d9a/a r2 open incident medium 1touches");
+}
+
 /* ---- axis ---- */
 
 #define DAY(n) ((n)*24.0)
