@@ -343,3 +343,45 @@ Test(trigger, entries_leave_with_the_alert)
     advance(w, 5000);
     cr_assert(jd_fold_key_count(w->fold) == 0 && jd_fold_next_due(w->fold) == JD_NEVER);
 }
+
+/* ---- fatigue ---- */
+
+#define IGNORED(...)                                                                                         \
+    feed(w, &(struct spec){.type = "suggestion.expired", .class = JD_CLASS_FEEDBACK, __VA_ARGS__})
+
+/* Two suggestions by telephone ignored within 48 h, each in (t - 48 h, t]: none for 72 h from the last one on. */
+Test(trigger, a_channel_rests_after_so_many_of_its_suggestions_were_ignored)
+{
+    static const struct {
+        double first, second; /* hours; NEVER_SET: none */
+        enum jd_channel channel;
+        bool accepted, rests; /* accepted: the second was, after all */
+    } rows[] = {
+        {20, 38.001, JD_CHANNEL_PHONE, false, true},     {20, 38, JD_CHANNEL_PHONE, false, false},
+        {10.001, 58, JD_CHANNEL_PHONE, false, true},     {10, 58, JD_CHANNEL_PHONE, false, false},
+        {NEVER_SET, 58, JD_CHANNEL_PHONE, false, false}, {20, 58, JD_CHANNEL_EMAIL, false, false},
+        {20, 58, JD_CHANNEL_PHONE, true, false},
+    };
+    for (size_t i = 0; i < JD_COUNT(rows); i++) {
+        world_done(w);
+        setup();
+        channels[2].fatigue = (struct jd_fatigue){2, 48 * JD_HOUR, 72 * JD_HOUR};
+        world_start(w);
+        if (rows[i].first > NEVER_SET)
+            IGNORED(.id = "1", .engagement = "S1", .at = rows[i].first, .channel = rows[i].channel);
+        IGNORED(.id = "2", .engagement = "S2", .at = rows[i].second, .channel = rows[i].channel);
+        if (rows[i].accepted)
+            feed(w, &(struct spec){.id = "3",
+                                   .engagement = "S2",
+                                   .type = "suggestion.accepted",
+                                   .class = JD_CLASS_FEEDBACK,
+                                   .at = rows[i].second,
+                                   .recorded = rows[i].second + 1,
+                                   .channel = rows[i].channel});
+        MSL(.id = "4", .engagement = "B", .at = 100, .recorded = 60);
+        REP(.id = "5", .engagement = "A", .at = 110, .recorded = 61);
+        const struct jd_trigger *trigger = last_effect(JD_TOPIC_TRIGGERS_COMMERCIAL)->value;
+        cr_expect_eq(trigger->channel, rows[i].rests ? JD_CHANNEL_VIDEO : JD_CHANNEL_PHONE, "row %zu", i);
+    }
+    channels[2].fatigue = (struct jd_fatigue){0};
+}
