@@ -6,7 +6,8 @@
 #   make unit         unit tests only (Criterion); needs no service
 #   make crash        kill -9 at labelled points and at random: KILLS=300 SEED=1
 #   make asan | tsan  unit and broker tests under AddressSanitizer + UBSan | the daemon under ThreadSanitizer
-#   make bench        the daemon against a bare librdkafka loop on the same records
+#   make bench        the daemon against a bare librdkafka loop on the same records; tests/bench/repeat.py feeds
+#                     the real records to replay until they are 100 million, and watches its memory
 #   make lint         layers, purity, cppcheck, clang-tidy, format, shell, options against README
 #   make format       clang-format in place
 #   make reference    the generated parts of README.md and config/journeyd.yaml
