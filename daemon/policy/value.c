@@ -89,7 +89,7 @@ uint8_t jd_value_day(struct jd_str text)
     int day = 0;
     while (jd_value_days[day] != NULL && !jd_str_eq(text, jd_str_of(jd_value_days[day])))
         day++;
-    return jd_value_days[day] == NULL ? 0 : (uint8_t)(1u << day);
+    return (uint8_t)(jd_value_days[day] == NULL ? 0 : 1u << day);
 }
 
 bool jd_value_truth(struct jd_str text, bool *out)
