@@ -63,11 +63,12 @@ static bool same_facts(const struct reading *r, enum jd_fact fact)
 {
     const struct jd_event *event = r->touch->event;
     const struct jd_str place = jd_touches_jurisdiction(r->view, event);
+    const struct jd_str hcp = r->hcp.ptr != NULL ? r->hcp : event->hcp_id; /* whose touch of another key */
     bool same = same_lines(r, fact, JD_SCOPE_NONE, (struct jd_str){0});
     for (uint32_t size = place.size; same && size > 0; size--)
         same = (size < place.size && place.ptr[size] != '-') ||
                same_lines(r, fact, JD_SCOPE_NONE, (struct jd_str){place.ptr, size});
-    same = same && (r->hcp.ptr == NULL || same_lines(r, fact, JD_SCOPE_HCP, r->hcp));
+    same = same && (hcp.ptr == NULL || same_lines(r, fact, JD_SCOPE_HCP, hcp));
     return same &&
            (event->account_id.ptr == NULL || same_lines(r, fact, JD_SCOPE_ACCOUNT, event->account_id));
 }
