@@ -1,8 +1,9 @@
 #!/bin/bash
 # The law: the model by itself, random histories against it, the real records, and planted bugs.
 #
-#   run.sh [HISTORIES]     15000 without; of 100000 or more each end of each kind must be reached 1000 times (of
-#                          120041, seed 20261127, the rarest was reached 805 times: ask for 200000)
+#   run.sh [HISTORIES]     15000 without; of 100000 or more each end of each kind of rule about physicians must be
+#                          reached 1000 times (of 120041, seed 20261127, the rarest was reached 805 times: ask for
+#                          200000)
 #
 # A check says the same each time it runs: SEED=N draws other histories.
 set -u
