@@ -76,16 +76,18 @@ def provoke(world, label):
     elif label.startswith(("rewrite.", "compare.")):
         if b.alive():
             world.kill(b)
-        wait("a's shards", 30, lambda: world.group.is_owned_by(a) or not a.alive())
+        wait("a's shards", 90, lambda: world.group.is_owned_by(a) or not a.alive())
         lose_writes(world, os.path.join(world.group.dir, "lost.rdb"))
     elif label.startswith(("txn.abort", "doubt.")):  # taken over while it stands still
-        wait("a stop in a transaction", 30, a.stopped)
+        wait("a stop in a transaction", 90, lambda: a.stopped() or not world.load.is_alive())
+        if not a.stopped():  # no more records, no more transactions
+            return
         if not b.alive():
             b.start()
-        wait("the heir", 30, lambda: world.group.is_owned_by(b))
+        wait("the heir", 90, lambda: world.group.is_owned_by(b))
         if label.startswith("doubt."):
             journal = world.group.topic("<group>.journal")
-            wait("the end of a's transaction", 30, lambda: world.rig.kafka.is_settled(journal))
+            wait("the end of a's transaction", 90, lambda: world.rig.kafka.is_settled(journal))
         a.go_on()
     elif label.startswith("tick."):  # timers, and no record that moves the clock before
         live(a)
@@ -120,7 +122,7 @@ def labels(rig, seed, kills, clock, names):
     missed = []
     names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     world.load.start()
-    while names and world.kills < kills - 1:
+    while names and world.kills < kills - 1 and world.load.is_alive():  # a slow machine outlives the load
         label = names.pop(0)
         n = 1 if label.startswith(ONCE) or world.rng.random() < 0.4 else world.rng.randint(2, 4)
         world.a.start(**environment(label, n))
